@@ -1,0 +1,177 @@
+"""What follows from a configuration: the exact range of every inner value, the parameter word, the pipeline.
+
+Names of inner values are those of docs/arithmetic.md, and of the golden model's taps.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from .formats import MAX_INNER_WIDTH, Activation, Format, Number
+
+if TYPE_CHECKING:
+    from .config import NmpuConfig
+
+__all__ = ["STEPS", "Derived", "ParamField"]
+
+STEPS = ("multiply", "shift", "offset", "norm", "finish")
+"""The steps of a lane, in order; ``finish`` rounds, activates and clips."""
+
+_CUTS: dict[tuple[int, bool], tuple[int, ...]] = {
+    # (pipeline stages, second affine stage present) -> stage of each of STEPS
+    (1, False): (0, 0, 0, 0, 0),
+    (2, False): (0, 1, 1, 1, 1),
+    (3, False): (0, 1, 1, 1, 2),
+    (4, False): (0, 1, 2, 2, 3),
+    (1, True): (0, 0, 0, 0, 0),
+    (2, True): (0, 0, 0, 1, 1),
+    (3, True): (0, 1, 1, 2, 2),
+    (4, True): (0, 1, 1, 2, 3),
+}
+
+
+@dataclass(frozen=True)
+class ParamField:
+    """A field of the parameter word of a column.
+
+    Args:
+        name: ``scale_p``, ``scale_n`` (or ``scale``), ``offset``, ``shift``, ``norm_scale``, ``norm_offset``.
+        lsb: position of its lowest bit in the word.
+        number: range of the stored integer; ``shift`` is stored less the least shift, so that it is unsigned.
+        format: the storage format, or None for ``shift``.
+    """
+
+    name: str
+    lsb: int
+    number: Number
+    format: Format | None
+
+    @property
+    def width(self) -> int:
+        """Bits the field takes."""
+        return self.format.width if self.format else self.number.width
+
+
+class Derived:
+    """Ranges, layouts and latencies of one configuration; all of it lazily computed and never stored."""
+
+    def __init__(self, config: NmpuConfig) -> None:
+        self._config = config
+
+    # -- inner values, in the order in which a datum travels --
+
+    @cached_property
+    def product(self) -> Number:
+        """``m``: the scaled counts, ``s_p * p - s_n * n`` or ``s * x``, exact."""
+        c = self._config
+        one = c.codes.format.number * c.scale.format.number
+        return one - one if c.codes.counts == 2 else one
+
+    @cached_property
+    def shifted(self) -> Number:
+        """``t``: the product in output LSB, cut to the guard bits."""
+        return self.product.scaled(-self._config.shift.min).floor(self._config.guard)
+
+    @cached_property
+    def offset(self) -> Number:
+        """The offset after ``offset_shift``."""
+        number, up = self._config.offset.format.number, self._config.offset.max_shift
+        return Number(number.low << up, number.high << up, number.fraction)
+
+    @cached_property
+    def affine(self) -> Number:
+        """``a``: with as many fraction bits as the finer of guard and offset has."""
+        return self.shifted + self.offset
+
+    @cached_property
+    def norm_sum(self) -> Number:
+        """The second affine stage before it is cut; equals :attr:`affine` where there is none."""
+        norm = self._config.norm
+        if norm.kind == "none":
+            return self.affine
+        return self.affine * norm.scale.number + norm.offset.number
+
+    @cached_property
+    def normed(self) -> Number:
+        """``a`` after the second affine stage, cut to the guard bits again."""
+        if self._config.norm.kind == "none":
+            return self.affine
+        return self.norm_sum.floor(self._config.guard)
+
+    @cached_property
+    def sloped(self) -> Number:
+        """``a`` with room for the leaky slope: ``leaky_shift`` more fraction bits where leaky is built in."""
+        k = self._config.activation.leaky_shift if Activation.LEAKY in self._config.activation.modes else 0
+        return self.normed.aligned(self.normed.fraction + k)
+
+    @cached_property
+    def rounded(self) -> Number:
+        """``y`` before activation and clip, whichever rounding mode is chosen."""
+        cut = self.sloped.fraction
+        half = (1 << cut) >> 1
+        return Number(self.sloped.low >> cut, (self.sloped.high + half) >> cut, 0)
+
+    # -- storage --
+
+    @cached_property
+    def param_fields(self) -> tuple[ParamField, ...]:
+        """Fields of a column's parameter word, lowest first."""
+        c = self._config
+        scales = ("scale_p", "scale_n") if c.codes.counts == 2 else ("scale",)
+        entries: list[tuple[str, Number, Format | None]] = [
+            *((name, c.scale.format.number, c.scale.format) for name in scales),
+            ("offset", c.offset.format.number, c.offset.format),
+        ]
+        if c.shift.granularity == "column":
+            entries.append(("shift", Number(0, c.shift.max - c.shift.min, 0), None))
+        if c.norm.kind == "affine":
+            entries.append(("norm_scale", c.norm.scale.number, c.norm.scale))
+            entries.append(("norm_offset", c.norm.offset.number, c.norm.offset))
+        fields: list[ParamField] = []
+        for name, number, form in entries:
+            lsb = fields[-1].lsb + fields[-1].width if fields else 0
+            fields.append(ParamField(name, lsb, number, form))
+        return tuple(fields)
+
+    @cached_property
+    def param_width(self) -> int:
+        """Bits of a column's parameter word."""
+        return self.param_fields[-1].lsb + self.param_fields[-1].width
+
+    # -- time --
+
+    @cached_property
+    def stage_of(self) -> dict[str, int]:
+        """The pipeline stage, from 0, in which each of :data:`STEPS` is computed."""
+        cuts = _CUTS[self._config.how.stages, self._config.norm.kind == "affine"]
+        return dict(zip(STEPS, cuts, strict=True))
+
+    @property
+    def latency(self) -> int:
+        """Clock edges from the one that takes a beat to the one that shows its activations, if nothing stalls."""
+        return self._config.how.stages
+
+    def pass_cycles(self, columns: int) -> int:
+        """Clocks from the first beat of a pass over ``columns`` columns to its last result, if nothing stalls."""
+        return -(-columns // self._config.array.lanes) + self.latency
+
+    # -- legality --
+
+    def check(self) -> None:
+        """Refuse a configuration of which an inner value could reach the model's 64-bit integers.
+
+        Raises:
+            ValueError: naming the widest value and the fields that would narrow it.
+        """
+        narrower = {
+            "shifted": "a smaller guard, scale.format or codes.format, or a larger shift.min",
+            "affine": "a smaller offset.format or offset.max_shift",
+            "norm_sum": "a smaller norm.scale or norm.offset, a smaller guard, or a larger shift.min",
+            "sloped": "a smaller activation.leaky_shift or guard, or a larger shift.min",
+        }
+        for name, remedy in narrower.items():
+            width = getattr(self, name).width
+            if width > MAX_INNER_WIDTH:
+                raise ValueError(f"the value '{name}' would take {width} bits, the most is {MAX_INNER_WIDTH}; {remedy} would do")

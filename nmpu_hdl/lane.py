@@ -1,0 +1,154 @@
+"""One lane: the counts of a column in, its activation out, one result a clock."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth.hdl import C, Module, Signal, Value
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from . import affine
+from .activation import Clipped, clip, leaky, saturate
+from .config import NmpuConfig
+from .fixed import Fixed, requantize, shape
+from .formats import Activation, Number, Overflow
+from .stage import Delay
+
+__all__ = ["Lane", "lane_settings"]
+
+
+def lane_settings(config: NmpuConfig) -> dict[str, tuple[str, Number]]:
+    """The run-time settings a lane takes: name -> (the step that uses it, its range).  A choice of one is not among
+    them, for it is a constant."""
+    settings: dict[str, tuple[str, Number]] = {}
+    if config.shift.granularity == "layer":
+        settings["distance"] = ("shift", Number(0, config.shift.max - config.shift.min, 0))
+    if config.offset.max_shift:
+        settings["offset_shift"] = ("offset", Number(0, config.offset.max_shift, 0))
+    if len(config.rounding.modes) > 1:
+        settings["rounding"] = ("finish", Number(0, max(mode.code for mode in config.rounding.modes), 0))
+    if len(config.activation.modes) > 1:
+        settings["activation"] = ("finish", Number(0, max(mode.code for mode in config.activation.modes), 0))
+    if Activation.CLIP in config.activation.modes:
+        settings["clip_low"] = settings["clip_high"] = ("finish", config.output.format.number)
+    return settings
+
+
+class Lane(wiring.Component):
+    """The arithmetic of docs/arithmetic.md with ``how.stages`` registers.
+
+    Args:
+        config: the configuration.
+
+    Attributes:
+        codes: codes of one column, ``p`` (or ``x``) lowest.
+        param: its parameter word.
+        enable: bit ``k`` loads the registers at the end of stage ``k``.
+        (one port for each of :func:`lane_settings`, timed to the input of the stage that uses it)
+        y: the activation, a code of the output format.
+        low, high: it was clipped at that end.
+    """
+
+    def __init__(self, config: NmpuConfig) -> None:
+        self._config = config
+        super().__init__(
+            {
+                "codes": In(config.codes.counts * config.codes.format.width),
+                "param": In(config.derived.param_width),
+                "enable": In(config.how.stages),
+                **{name: In(shape(number)) for name, (_, number) in lane_settings(config).items()},
+                "y": Out(config.output.format.width),
+                "low": Out(1),
+                "high": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        config, derived = self._config, self._config.derived
+        stage_of, delay = derived.stage_of, Delay(m, self.enable)
+        param = self._fields()
+
+        def step(name: str, value: Fixed, previous: str) -> Fixed:
+            """Name a value, and carry it from the step that made it to the one that needs it."""
+            signal = Signal(shape(value.number), name=name)
+            m.d.comb += signal.eq(value.value)
+            return Fixed(delay(signal, *previous_to[previous], name), value.number)
+
+        def late(name: str, use: str) -> Fixed:
+            """A parameter field at the stage of the step that uses it."""
+            return Fixed(delay(param[name].value, 0, stage_of[use], name), param[name].number)
+
+        steps = list(stage_of)
+        previous_to = {a: (stage_of[a], stage_of[b]) for a, b in zip(steps, steps[1:], strict=False)}
+
+        scales = tuple(late(f.name, "multiply") for f in derived.param_fields if f.name.startswith("scale"))
+        product = step("product", affine.multiply(self._codes(), scales), "multiply")
+        distance = late("shift", "shift").value if "shift" in param else self._setting("distance")
+        shifted = step("shifted", affine.shift(product, config.shift.min, distance, config.guard), "shift")
+        most = config.offset.max_shift
+        summed = affine.offset(shifted, late("offset", "offset"), self._setting("offset_shift"), most)
+        a = step("affine", summed, "offset")
+        if config.norm.kind == "affine":
+            a = affine.norm(a, late("norm_scale", "norm"), late("norm_offset", "norm"), config.guard)
+        a = step("normed", a, "norm")
+        self._check_ranges(product=product, shifted=shifted, normed=a)
+        result = self._finish(m, a)
+        last = config.how.stages - 1
+        for name, value in result._asdict().items():
+            m.d.comb += getattr(self, name).eq(delay(Value.cast(value), last, last + 1, name))
+        return m
+
+    def _finish(self, m: Module, a: Fixed) -> Clipped:
+        """Round, activate and clip."""
+        config = self._config
+        modes, form = config.activation.modes, config.output.format
+        chosen = {mode: self._chooses(mode) for mode in Activation}
+        if Activation.LEAKY in modes:
+            a = leaky(a, config.activation.leaky_shift, chosen[Activation.LEAKY])
+        rounded = requantize(m, a, config.derived.rounded, config.rounding.modes, self._setting("rounding"))
+        limited = C(1, 1) if config.output.overflow is Overflow.SATURATE else chosen[Activation.CLIP]
+        result = saturate(m, rounded, form, chosen[Activation.RELU], limited)
+        if Activation.CLIP in modes:
+            result = clip(result, form, (self.clip_low, self.clip_high), chosen[Activation.CLIP])
+        return result
+
+    def _chooses(self, mode: Activation) -> Value:
+        """Whether ``mode`` is in force; a code that is not built in means the first."""
+        modes = self._config.activation.modes
+        if mode not in modes or len(modes) == 1:
+            return C(mode in modes, 1)
+        if mode is modes[0]:
+            others = [self.activation == other.code for other in modes[1:]]
+            return ~_any(others)
+        return self.activation == mode.code
+
+    def _setting(self, name: str) -> Value:
+        """The run-time setting, or a constant 0 where there is no choice."""
+        return getattr(self, name, C(0, 1))
+
+    def _codes(self) -> tuple[Fixed, ...]:
+        form = self._config.codes.format
+        parts = (self.codes.word_select(k, form.width) for k in range(self._config.codes.counts))
+        return tuple(_typed(part, form.number) for part in parts)
+
+    def _fields(self) -> dict[str, Fixed]:
+        return {f.name: _typed(self.param[f.lsb : f.lsb + f.width], f.number) for f in self._config.derived.param_fields}
+
+    def _check_ranges(self, **values: Fixed) -> None:
+        for name, value in values.items():
+            expected = getattr(self._config.derived, name)
+            if value.number != expected:
+                raise AssertionError(f"{name} is {value.number} in hardware but {expected} in the configuration")
+
+
+def _typed(bits: Value, number: Number) -> Fixed:
+    return Fixed(bits.as_signed() if number.signed else bits, number)
+
+
+def _any(values: list[Value]) -> Value:
+    result = values[0]
+    for value in values[1:]:
+        result = result | value
+    return result

@@ -1,0 +1,108 @@
+"""The parameter memory behind an SRAM tile port, and who may use that port."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth.hdl import Module, Mux
+from amaranth.lib import memory, wiring
+from amaranth.lib.wiring import In, Out
+
+from .config import NmpuConfig
+
+__all__ = ["ParamMemory", "TileArbiter", "TileSignature"]
+
+
+class TileSignature(wiring.Signature):
+    """A single-port synchronous SRAM, seen from its user.
+
+    In a clock with ``en`` high: if a bit of ``we`` is high, the words of those lanes are written at ``addr``; if none
+    is, the slot at ``addr`` is read and ``rdata`` shows it from the next clock until the next access.  What ``rdata``
+    shows after a write is undefined.
+
+    Args:
+        config: gives slots, lanes and the width of a lane's word.
+    """
+
+    def __init__(self, config: NmpuConfig) -> None:
+        word = config.array.lanes * config.derived.param_width
+        super().__init__(
+            {
+                "en": Out(1),
+                "we": Out(config.array.lanes),
+                "addr": Out(range(max(config.array.slots, 2))),
+                "wdata": Out(word),
+                "rdata": In(word),
+            }
+        )
+
+
+class ParamMemory(wiring.Component):
+    """A behavioural SRAM tile.  Its content is undefined (0 in simulation) until written.
+
+    Args:
+        config: gives slots, lanes and the width of a lane's word.
+    """
+
+    def __init__(self, config: NmpuConfig) -> None:
+        self._config = config
+        super().__init__({"tile": In(TileSignature(config))})
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        array = self._config.array
+        m.submodules.cells = cells = memory.Memory(shape=len(self.tile.wdata), depth=array.slots, init=[])
+        write = cells.write_port(granularity=self._config.derived.param_width)
+        read = cells.read_port()
+        m.d.comb += [
+            write.addr.eq(self.tile.addr),
+            write.data.eq(self.tile.wdata),
+            write.en.eq(Mux(self.tile.en, self.tile.we, 0)),
+            read.addr.eq(self.tile.addr),
+            read.en.eq(self.tile.en & ~self.tile.we.any()),
+            self.tile.rdata.eq(read.data),
+        ]
+        return m
+
+
+class TileArbiter(wiring.Component):
+    """One tile for two users: the host always wins, the fetch of the running pass waits.
+
+    Args:
+        config: gives slots, lanes and the width of a lane's word.
+
+    Attributes:
+        host: the parameter port of the top.
+        fetch_addr: the slot whose parameters the pass needs in the next clock.
+        fetch_en: it needs them read.
+        fresh: ``tile.rdata`` shows the slot that was last asked for; falls with every access of the host.
+        tile: the memory.
+    """
+
+    def __init__(self, config: NmpuConfig) -> None:
+        tile = TileSignature(config)
+        super().__init__(
+            {
+                "host": In(tile),
+                "fetch_addr": In(range(max(config.array.slots, 2))),
+                "fetch_en": In(1),
+                "fresh": Out(1),
+                "tile": Out(tile),
+            }
+        )
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        host, tile = self.host, self.tile
+        m.d.comb += [
+            tile.en.eq(host.en | self.fetch_en),
+            tile.we.eq(Mux(host.en, host.we, 0)),
+            tile.addr.eq(Mux(host.en, host.addr, self.fetch_addr)),
+            tile.wdata.eq(host.wdata),
+            host.rdata.eq(tile.rdata),
+        ]
+        with m.If(host.en):
+            m.d.sync += self.fresh.eq(0)
+        with m.Elif(self.fetch_en):
+            m.d.sync += self.fresh.eq(1)
+        return m

@@ -1,0 +1,93 @@
+"""The ports of the top, described once as data: the hardware, the manifest and the test bench read this table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from .formats import Activation, Number
+
+if TYPE_CHECKING:
+    from .config import NmpuConfig
+
+__all__ = ["Port", "config_ports", "memory_ports", "top_ports"]
+
+Direction = Literal["in", "out"]
+
+
+@dataclass(frozen=True)
+class Port:
+    """One port of the emitted Verilog.  ``flow`` is seen from the NMPU; ``signed`` tells how a pin is read."""
+
+    name: str
+    flow: Direction
+    width: int
+    about: str
+    signed: bool = False
+
+
+def top_ports(config: NmpuConfig) -> tuple[Port, ...]:
+    """All ports of ``config`` but clk and rst, in the order in which the Verilog has them."""
+    lanes, counts = config.array.lanes, config.codes.counts
+    data_in, data_out = lanes * counts * config.codes.format.width, lanes * config.output.format.width
+    streams = (
+        Port("s_axis_tvalid", "in", 1, "codes of a slot are there"),
+        Port("s_axis_tready", "out", 1, "codes are taken"),
+        Port("s_axis_tdata", "in", _bytes(data_in), "lane 0 lowest; in a lane p (or x) below n; padded to bytes"),
+        Port("s_axis_tlast", "in", 1, "last slot of a pass; checked, see frame_error"),
+        Port("m_axis_tvalid", "out", 1, "activations of a slot are there"),
+        Port("m_axis_tready", "in", 1, "activations are taken"),
+        Port("m_axis_tdata", "out", _bytes(data_out), "lane 0 lowest; inactive lanes are 0; padded to bytes with 0"),
+        Port("m_axis_tlast", "out", 1, "last slot of a pass"),
+        Port("m_axis_tuser", "out", 2 * lanes, "clipped at the output's low end (lower half), high end (upper half)"),
+        Port("frame_error", "out", 1, "a beat is being taken whose tlast disagrees with the slot counter, which wins"),
+    )
+    external = memory_ports(config, "mem", host=False) if config.how.memory == "external" else ()
+    return (*streams, *config_ports(config), *memory_ports(config, "param", host=True), *external)
+
+
+def config_ports(config: NmpuConfig) -> tuple[Port, ...]:
+    """The run-time pins, sampled when the first slot of a pass is taken.  A choice of one has no pin."""
+    out = config.output.format
+    rounding = max(mode.code for mode in config.rounding.modes).bit_length()
+    activation = max(mode.code for mode in config.activation.modes).bit_length()
+    ports = [
+        Port("cfg_columns", "in", config.array.columns.bit_length(), "active columns; 0 or too many: all of them"),
+    ]
+    if config.shift.granularity == "layer":
+        span = Number(min(config.shift.min, 0), max(config.shift.max, 0), 0)
+        ports.append(Port("cfg_shift", "in", span.width, "right shift; clamped to its range", span.signed))
+    if config.offset.max_shift:
+        width = config.offset.max_shift.bit_length()
+        ports.append(Port("cfg_offset_shift", "in", width, "left shift of the offsets; clamped to its range"))
+    if len(config.rounding.modes) > 1:
+        ports.append(Port("cfg_rounding", "in", rounding, "0 floor, 1 half_up, 2 half_even, 3 half_away"))
+    if len(config.activation.modes) > 1:
+        ports.append(Port("cfg_activation", "in", activation, "0 none, 1 relu, 2 clip, 3 leaky"))
+    if Activation.CLIP in config.activation.modes:
+        ports.append(Port("cfg_clip_low", "in", out.width, "lower limit of clip", out.signed))
+        ports.append(Port("cfg_clip_high", "in", out.width, "upper limit of clip; wins over the lower", out.signed))
+    return tuple(ports)
+
+
+def memory_ports(config: NmpuConfig, prefix: str, *, host: bool) -> tuple[Port, ...]:
+    """An SRAM tile port: enable, write enable with a bit a lane, address, write data, read data one cycle later.
+
+    ``host``: seen from the memory (``param_*``: the outside drives it); else seen from its user (``mem_*``).
+    """
+    drive: Direction = "in" if host else "out"
+    answer: Direction = "out" if host else "in"
+    word = config.array.lanes * config.derived.param_width
+    address = max((config.array.slots - 1).bit_length(), 1)
+    return (
+        Port(f"{prefix}_en", drive, 1, "access in this cycle"),
+        Port(f"{prefix}_we", drive, config.array.lanes, "write this lane's word; all 0: read"),
+        Port(f"{prefix}_addr", drive, address, "slot"),
+        Port(f"{prefix}_wdata", drive, word, "parameter words, lane 0 lowest"),
+        Port(f"{prefix}_rdata", answer, word, "parameter words of the slot read in the cycle before"),
+    )
+
+
+def _bytes(bits: int) -> int:
+    """AXI4-Stream carries whole bytes."""
+    return -(-bits // 8) * 8

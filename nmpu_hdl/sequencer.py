@@ -1,0 +1,91 @@
+"""Control of a pass: which slot is due, what settings are in force, which lanes are active."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth.hdl import Module, Mux, Signal, Value, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from .config import NmpuConfig
+from .fixed import shape
+from .lane import lane_settings
+from .ports import config_ports
+
+__all__ = ["Sequencer", "side_layout"]
+
+
+def side_layout(config: NmpuConfig) -> data.StructLayout:
+    """What travels with a beat: the settings of its pass, its active lanes, and whether it is the last."""
+    settings = {name: shape(number) for name, (_, number) in lane_settings(config).items()}
+    return data.StructLayout({"last": 1, "active": range(config.array.lanes + 1), **settings})
+
+
+class Sequencer(wiring.Component):
+    """The slot counter.  It walks ``ceil(active columns / lanes)`` slots and starts over.
+
+    The run-time pins are sampled when the first slot of a pass is taken, and hold for that pass, the first slot
+    included.
+
+    Args:
+        config: the configuration.
+
+    Attributes:
+        (one input for each of :func:`nmpu_hdl.ports.config_ports`)
+        take: a beat is taken in this clock.
+        side: what accompanies the beat that is due.
+        slot: the slot that is due in the next clock.
+    """
+
+    def __init__(self, config: NmpuConfig) -> None:
+        self._config = config
+        super().__init__(
+            {
+                **{port.name: In(signed(port.width) if port.signed else port.width) for port in config_ports(config)},
+                "take": In(1),
+                "side": Out(side_layout(config)),
+                "slot": Out(range(max(config.array.slots, 2))),
+            }
+        )
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        array = self._config.array
+        first = Signal(init=1)
+        slot = Signal.like(self.slot)
+        remaining = Signal(range(array.columns + 1), reset_less=True)
+        left = Signal.like(remaining)
+        wanted = self.cfg_columns
+        m.d.comb += [
+            left.eq(Mux(first, Mux((wanted == 0) | (wanted > array.columns), array.columns, wanted), remaining)),
+            self.side.last.eq(left <= array.lanes),
+            self.side.active.eq(Mux(self.side.last, left, array.lanes)),
+            self.slot.eq(Mux(self.take, Mux(self.side.last, 0, slot + 1), slot)),
+        ]
+        m.d.sync += slot.eq(self.slot)
+        with m.If(self.take):
+            m.d.sync += [remaining.eq(left - array.lanes), first.eq(self.side.last)]
+        for name in lane_settings(self._config):
+            self._sample(m, name, first)
+        return m
+
+    def _sample(self, m: Module, name: str, first: Signal) -> None:
+        """Take a setting from its pins at the first slot, and hold it for the others."""
+        now = getattr(self.side, name)
+        held = Signal.like(now, name=f"{name}_held", reset_less=True)
+        m.d.comb += now.eq(Mux(first, self._pins(name), held))
+        with m.If(self.take):
+            m.d.sync += held.eq(now)
+
+    def _pins(self, name: str) -> Value:
+        config = self._config
+        if name == "distance":
+            return _clamped(self.cfg_shift, config.shift.min, config.shift.max) - config.shift.min
+        if name == "offset_shift":
+            return _clamped(self.cfg_offset_shift, 0, config.offset.max_shift)
+        return getattr(self, f"cfg_{name}")
+
+
+def _clamped(pins: Value, low: int, high: int) -> Value:
+    return Mux(pins < low, low, Mux(pins > high, high, pins))

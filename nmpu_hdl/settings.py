@@ -1,0 +1,84 @@
+"""What may change from pass to pass: the value of every run-time pin, checked against the configuration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .formats import Activation, Rounding
+
+if TYPE_CHECKING:
+    from .config import NmpuConfig
+
+__all__ = ["PassSettings"]
+
+
+@dataclass(frozen=True)
+class PassSettings:
+    """The settings of one pass, sampled by the hardware with the first slot.
+
+    Args:
+        columns: active columns, 1 to the array's.
+        shift: right shift (left where negative); of no effect where shifts are a column or fixed.
+        offset_shift: left shift of all offsets.
+        rounding: one of the configured modes.
+        activation: one of the configured functions.
+        clip_low: lower limit of ``clip``, an output code.
+        clip_high: upper limit of ``clip``; it wins where the limits cross.
+    """
+
+    columns: int
+    shift: int
+    offset_shift: int
+    rounding: Rounding
+    activation: Activation
+    clip_low: int
+    clip_high: int
+
+    @classmethod
+    def of(
+        cls,
+        config: NmpuConfig,
+        *,
+        columns: int | None = None,
+        shift: int | None = None,
+        offset_shift: int = 0,
+        rounding: Rounding | str | None = None,
+        activation: Activation | str | None = None,
+        clip_low: int | None = None,
+        clip_high: int | None = None,
+    ) -> PassSettings:
+        """Settings for ``config``; what is not given takes its default: all columns, shift 0 (or the nearest
+        that the configuration allows), the first rounding mode and activation, the output's whole range.
+
+        Raises:
+            ValueError: a value that the configuration does not allow, with the field, the value and what would do.
+        """
+        allowed, out = config.shift, config.output.format
+        chosen = cls(
+            columns=config.array.columns if columns is None else columns,
+            shift=min(max(0, allowed.min), allowed.max) if shift is None else shift,
+            offset_shift=offset_shift,
+            rounding=config.rounding.modes[0] if rounding is None else Rounding(rounding),
+            activation=config.activation.modes[0] if activation is None else Activation(activation),
+            clip_low=out.low if clip_low is None else clip_low,
+            clip_high=out.high if clip_high is None else clip_high,
+        )
+        chosen._check(config)
+        return chosen
+
+    def _check(self, config: NmpuConfig) -> None:
+        out = config.output.format
+        for name, low, high in (
+            ("columns", 1, config.array.columns),
+            ("shift", config.shift.min, config.shift.max),
+            ("offset_shift", 0, config.offset.max_shift),
+            ("clip_low", out.low, out.high),
+            ("clip_high", out.low, out.high),
+        ):
+            if not low <= getattr(self, name) <= high:
+                raise ValueError(f"{name} = {getattr(self, name)} is outside {low}..{high}")
+        if self.rounding not in config.rounding.modes:
+            raise ValueError(f"rounding = {self.rounding} is not built in; {', '.join(config.rounding.modes)} is")
+        if self.activation not in config.activation.modes:
+            raise ValueError(f"activation = {self.activation} is not built in; {', '.join(config.activation.modes)} is")
