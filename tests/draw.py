@@ -1,0 +1,99 @@
+"""Seeded draws over the whole accepted space: configurations, settings, parameters, codes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from pydantic import ValidationError
+
+from golden import Params
+from nmpu_hdl.config import NmpuConfig
+from nmpu_hdl.formats import Activation, Format, Overflow, Rounding
+from nmpu_hdl.settings import PassSettings
+
+Rng = np.random.Generator
+
+
+def draw_config(rng: Rng, lanes: int = 2, slots: int = 2) -> NmpuConfig:
+    """A configuration from anywhere in the accepted space; the few that are refused as too wide are drawn again."""
+    while True:
+        try:
+            return NmpuConfig(**_fields(rng, lanes, slots))
+        except ValidationError as error:
+            assert "would take" in str(error), error
+
+
+def _fields(rng: Rng, lanes: int, slots: int) -> dict[str, Any]:
+    least = int(rng.integers(-8, 16))
+    most = int(rng.integers(least, 16))
+    granularity = "fixed" if least == most else str(rng.choice(["layer", "column"]))
+    return {
+        "name": "drawn",
+        "array": {"columns": lanes * slots, "lanes": lanes},
+        "codes": {"counts": int(rng.integers(1, 3)), "format": _format(rng, 2, 16)},
+        "scale": {"format": _format(rng, 2, 16)},
+        "shift": {"min": least, "max": most, "granularity": granularity},
+        "offset": {"format": _format(rng, 2, 24), "max_shift": int(rng.choice([0, 0, rng.integers(1, 8)]))},
+        "guard": int(rng.choice([0, 1, rng.integers(0, 13)])),
+        "norm": {
+            "kind": str(rng.choice(["none", "affine"])),
+            "scale": _format(rng, 2, 16),
+            "offset": _format(rng, 2, 24),
+        },
+        "rounding": {"modes": _some(rng, list(Rounding))},
+        "activation": {"modes": _some(rng, list(Activation)), "leaky_shift": int(rng.integers(1, 8))},
+        "output": {
+            "format": Format(bool(rng.integers(2)), int(rng.integers(2, 17)), 0),
+            "overflow": rng.choice(list(Overflow)),
+        },
+        "how": {"stages": int(rng.integers(1, 5)), "memory": "internal"},
+    }
+
+
+def _format(rng: Rng, low: int, high: int) -> Format:
+    width, signed = int(rng.integers(low, high + 1)), bool(rng.integers(2))
+    fraction = int(rng.integers(0, width + 1 - signed))
+    return Format(signed, width - fraction, fraction)
+
+
+def _some(rng: Rng, choices: list[Any]) -> tuple[Any, ...]:
+    count = int(rng.integers(1, len(choices) + 1))
+    return tuple(rng.permutation(np.array(choices, dtype=object))[:count])
+
+
+def draw_settings(rng: Rng, config: NmpuConfig, columns: int | None = None) -> PassSettings:
+    """Any settings that ``config`` allows; shifts near the useful ones are as likely as the rest."""
+    out = config.output.format
+    return PassSettings.of(
+        config,
+        columns=columns,
+        shift=int(rng.integers(config.shift.min, config.shift.max + 1)),
+        offset_shift=int(rng.integers(0, config.offset.max_shift + 1)),
+        rounding=rng.choice(list(config.rounding.modes)),
+        activation=rng.choice(list(config.activation.modes)),
+        clip_low=int(rng.integers(out.low, out.high + 1)),
+        clip_high=int(rng.integers(out.low, out.high + 1)),
+    )
+
+
+def draw_codes(rng: Rng, form: Format, shape: tuple[int, ...]) -> np.ndarray:
+    """Codes of a format: uniform, extreme, or near zero, in equal shares."""
+    uniform = rng.integers(form.low, form.high + 1, shape)
+    extreme = rng.choice([form.low, form.high, 0, min(1, form.high)], shape)
+    near = np.clip(rng.integers(-3, 4, shape), form.low, form.high)
+    return np.choose(rng.integers(0, 3, shape), [uniform, extreme, near])
+
+
+def draw_params(rng: Rng, config: NmpuConfig) -> Params:
+    """Any parameters for all columns of ``config``."""
+    columns, affine = config.array.columns, config.norm.kind == "affine"
+    return Params(
+        scales=draw_codes(rng, config.scale.format, (config.codes.counts, columns)),
+        offset=draw_codes(rng, config.offset.format, (columns,)),
+        shift=rng.integers(config.shift.min, config.shift.max + 1, columns)
+        if config.shift.granularity == "column"
+        else None,
+        norm_scale=draw_codes(rng, config.norm.scale, (columns,)) if affine else None,
+        norm_offset=draw_codes(rng, config.norm.offset, (columns,)) if affine else None,
+    )
