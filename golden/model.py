@@ -121,8 +121,9 @@ def _dtype(config: NmpuConfig) -> type[np.signedinteger]:
 
 
 def _narrow(low: int, high: int) -> np.dtype[np.integer]:
-    """The narrowest dtype that holds ``low..high``."""
-    return np.result_type(np.min_scalar_type(low), np.min_scalar_type(high)) if low else np.min_scalar_type(high)
+    """The narrowest dtype, signed only if need be, that holds ``low..high``."""
+    kinds = (np.int8, np.int16) if low else (np.uint8, np.uint16)
+    return np.dtype(next(k for k in kinds if np.iinfo(k).min <= low and high <= np.iinfo(k).max))
 
 
 def _checked(config: NmpuConfig, codes: NDArray[np.integer], settings: PassSettings) -> NDArray[np.integer]:

@@ -205,6 +205,6 @@ def _unknown(path: list[str]) -> str:
         model = info.annotation
         if isinstance(model, type) and issubclass(model, BaseModel):
             candidates = {name: f"{group}.{name}" for name in model.model_fields} | candidates
-    near = difflib.get_close_matches(key, candidates, 1, 0.6)
+    near = difflib.get_close_matches(key, candidates, 1, 0.7)
     hint = f"did you mean '{candidates[near[0]]}'?" if near else f"known here: {', '.join(known)}"
     return f"unknown key '{'.'.join(path)}'; {hint}"

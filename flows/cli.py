@@ -1,0 +1,261 @@
+"""The command line ``nmpu``.  Every command takes the same words for the configuration, and prints one object with --json."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from nmpu_hdl import __version__
+from nmpu_hdl.config import NmpuConfig
+from nmpu_hdl.presets import PRESETS, load, to_toml
+
+from .area import area as area_step
+from .doctor import examine
+from .generate import VERILOG
+from .generate import generate as generate_step
+from .lint import lint as lint_step
+from .run import Options, run_all
+from .simulate import simulate as simulate_step
+from .tool import ToolFailed, write_atomic
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, no_args_is_help=True)
+
+File = Annotated[Path | None, typer.Argument(help="configuration in TOML (default: the preset)", show_default=False)]
+Preset = Annotated[str | None, typer.Option("--preset", help=f"start from {', '.join(PRESETS)} (default: paper)")]
+Width = Annotated[int | None, typer.Option("--width", help="activation width, 2 to 16 bits: derive a consistent set")]
+Sets = Annotated[list[str] | None, typer.Option("--set", metavar="GROUP.FIELD=VALUE", help="change a field; repeatable")]
+Out = Annotated[Path | None, typer.Option("-o", "--output", metavar="DIR", help="folder (default: build/<name>)")]
+Json = Annotated[bool, typer.Option("--json", help="print one JSON object and nothing else")]
+Simulator = Annotated[str, typer.Option("--simulator", help="verilator or icarus")]
+Waves = Annotated[bool, typer.Option("--waves", help="write FST waves")]
+Seed = Annotated[int, typer.Option("--seed", help="seed of the random stimulus")]
+Lib = Annotated[Path | None, typer.Option("--lib", help="Liberty file (default: the technology-neutral one)")]
+DontUse = Annotated[list[str] | None, typer.Option("--dont-use", metavar="GLOB", help="cells to avoid; repeatable")]
+
+
+@app.callback(invoke_without_command=True)
+def _main(version: Annotated[bool, typer.Option("--version", help="print the version")] = False) -> None:
+    """Generate, verify and measure the near-memory digital processing unit of an analog in-memory-computing array."""
+    if version:
+        print(f"nmpu-hdl {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def init(
+    file: Annotated[Path, typer.Argument(help="where to write")] = Path("nmpu.toml"),
+    preset: Preset = None,
+    width: Width = None,
+    sets: Sets = None,
+    force: Annotated[bool, typer.Option("--force", help="overwrite")] = False,
+) -> None:
+    """Write a configuration file to start from, every field explained."""
+    config = load(preset_name=preset, width=width, settings=sets or ())
+    if file.exists() and not force:
+        raise ValueError(f"{file} is there already; --force overwrites it")
+    write_atomic(file, to_toml(config))
+    print(f"wrote {file}")
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON schema of configuration files."""
+    print(json.dumps(NmpuConfig.model_json_schema(), indent=2))
+
+
+@app.command()
+def generate(
+    file: File = None, preset: Preset = None, width: Width = None, sets: Sets = None, out: Out = None, as_json: Json = False
+) -> None:
+    """Write the Verilog, its manifest and the whole configuration."""
+    config, work = _start(file, preset, width, sets, out)
+    manifest = generate_step(config, work)
+    if as_json:
+        _print_json(manifest)
+    else:
+        print(f"wrote {work / VERILOG}: {len(manifest['ports']) + 2} ports, latency {manifest['latency_cycles']}")
+
+
+@app.command()
+def lint(
+    file: File = None, preset: Preset = None, width: Width = None, sets: Sets = None, out: Out = None, as_json: Json = False
+) -> None:
+    """Let Verilator look for mistakes in the generated Verilog."""
+    config, work = _start(file, preset, width, sets, out)
+    with _working() as say:
+        say("generate")
+        generate_step(config, work)
+        say("lint")
+        result = lint_step(work / VERILOG, work / "lint")
+    if as_json:
+        _print_json(asdict(result))
+    else:
+        print("clean" if result.clean else "\n".join(result.warnings))
+    _exit_unless(result.clean)
+
+
+@app.command()
+def sim(
+    file: File = None,
+    preset: Preset = None,
+    width: Width = None,
+    sets: Sets = None,
+    out: Out = None,
+    simulator: Simulator = "verilator",
+    waves: Waves = False,
+    seed: Seed = 1,
+    as_json: Json = False,
+) -> None:
+    """Run the cocotb regression on the generated Verilog."""
+    config, work = _start(file, preset, width, sets, out)
+    with _working() as say:
+        say("generate")
+        generate_step(config, work)
+        say(f"simulate with {simulator}")
+        result = simulate_step(work, work / "sim", simulator=simulator, waves=waves, seed=seed)
+    if as_json:
+        _print_json(asdict(result))
+    else:
+        print(f"{result.passed} of {result.tests} tests passed, {result.columns_checked:,} columns checked")
+        for failure in result.failures:
+            print(failure)
+    _exit_unless(result.failed == 0)
+
+
+@app.command()
+def area(
+    file: File = None,
+    preset: Preset = None,
+    width: Width = None,
+    sets: Sets = None,
+    out: Out = None,
+    lib: Lib = None,
+    dont_use: DontUse = None,
+    as_json: Json = False,
+) -> None:
+    """Synthesize with Yosys and report the area, a block and in all."""
+    config, work = _start(file, preset, width, sets, out)
+    with _working() as say:
+        say("generate")
+        generate_step(config, work)
+        say("synthesize")
+        result = area_step(work / VERILOG, config, work / "area", library=lib, dont_use=tuple(dont_use or ()))
+    if as_json:
+        _print_json(result.model_dump(mode="json"))
+    else:
+        _print_area(result)
+
+
+@app.command()
+def run(
+    file: File = None,
+    preset: Preset = None,
+    width: Width = None,
+    sets: Sets = None,
+    out: Out = None,
+    simulator: Simulator = "verilator",
+    seed: Seed = 1,
+    lib: Lib = None,
+    dont_use: DontUse = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="redo steps whose inputs have not changed")] = False,
+    as_json: Json = False,
+) -> None:
+    """Generate, lint, simulate, measure the area, and write report.md.  A second run takes up where the first stopped."""
+    config, work = _start(file, preset, width, sets, out)
+    options = Options(simulator=simulator, seed=seed, library=lib, dont_use=tuple(dont_use or ()), fresh=fresh)
+    with _working() as say:
+        outcome = run_all(config, work, options, say)
+    if as_json:
+        _print_json(outcome.summary())
+    else:
+        print((work / "report.md").read_text())
+        print(f"{'passed' if outcome.passed else 'FAILED'}; wrote {work / 'report.md'}")
+    _exit_unless(outcome.passed)
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Show which tools are found, their versions, and how to get the missing."""
+    findings = examine()
+    if as_json:
+        _print_json({"tools": [asdict(f) for f in findings]})
+    else:
+        table = Table("tool", "version", "needed for", "how to get it", box=None)
+        for f in findings:
+            missing = "missing (optional)" if f.optional else "MISSING"
+            table.add_row(f.name, f.version or missing, f.needed_for, "" if f.version else f.remedy)
+        Console().print(table)
+    _exit_unless(all(f.version or f.optional for f in findings))
+
+
+def main() -> None:
+    """Run the command line; complaints are one line on stderr, status 2, or 1 where a tool or a check failed."""
+    try:
+        status = app(standalone_mode=False)
+    except ToolFailed as error:
+        status = _complain(error, 1)
+    except typer.exceptions.TyperException as error:
+        status = _complain(error.format_message(), 2)
+    except (KeyboardInterrupt, typer.Abort):
+        status = _complain("interrupted; what was finished is kept", 2)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        status = _complain(f"{where}{error.strerror or error}", 2)
+    except ValueError as error:
+        status = _complain(error, 2)
+    sys.exit(status)
+
+
+def _complain(message: object, status: int) -> int:
+    print(f"nmpu: {message}", file=sys.stderr)
+    return status
+
+
+def _start(
+    file: Path | None, preset: str | None, width: int | None, sets: list[str] | None, out: Path | None
+) -> tuple[NmpuConfig, Path]:
+    """The configuration that the words mean, and the folder to work in."""
+    config = load(file, preset_name=preset, width=width, settings=sets or ())
+    return config, out or Path("build") / config.name
+
+
+@contextmanager
+def _working() -> Iterator[Any]:
+    """A spinner with the step's name and its time, on a terminal only; yields what names the step."""
+    console = Console(stderr=True)
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("start", total=None)
+        yield lambda step: progress.update(task, description=step)
+
+
+def _print_json(data: Any) -> None:
+    print(json.dumps(data, indent=2, default=str))
+
+
+def _print_area(result: Any) -> None:
+    table = Table("block", "instances", "GE each", "GE", title=f"{result.top} in {result.library}", box=None)
+    for block in result.blocks:
+        table.add_row(block.name, str(block.instances), f"{block.ge:,.0f}", f"{block.ge * block.instances:,.0f}")
+    Console().print(table)
+    um2 = f", {result.area_um2:,.0f} um2" if result.area_um2 is not None else ""
+    print(f"flattened: {result.ge:,.0f} GE{um2}, {result.sequential_ge:,.0f} GE of it flip-flops; a lane {result.lane_ge:,.0f} GE")
+    if result.critical_path_ps is not None:
+        print(f"longest path (ABC's estimate, no wires): {result.critical_path_ps:,.0f} ps")
+
+
+def _exit_unless(good: bool) -> None:
+    if not good:
+        raise typer.Exit(1)

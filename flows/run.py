@@ -1,0 +1,110 @@
+"""The main job: generate, lint, simulate, area, report; steps whose inputs have not changed are not done again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from nmpu_hdl.config import NmpuConfig
+
+from .area import AreaResult, area
+from .generate import CONFIG, VERILOG, generate
+from .lint import lint
+from .report import report
+from .simulate import simulate
+from .tool import write_atomic
+
+__all__ = ["Options", "Outcome", "run_all"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the main job may be told.
+
+    Args:
+        simulator: ``verilator`` or ``icarus``.
+        seed: of the random stimulus.
+        library: a Liberty file, or None for the neutral one.
+        dont_use: globs of cells to avoid.
+        fresh: do every step, whether its inputs have changed or not.
+    """
+
+    simulator: str = "verilator"
+    seed: int = 1
+    library: Path | None = None
+    dont_use: tuple[str, ...] = ()
+    fresh: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The steps' results as plain data, and where the report is."""
+
+    steps: dict[str, dict[str, Any]]
+    report: Path
+
+    @property
+    def passed(self) -> bool:
+        """Whether lint was clean and no test failed."""
+        return bool(self.steps["lint"]["clean"]) and self.steps["sim"]["failed"] == 0
+
+    def summary(self) -> dict[str, Any]:
+        """One object for ``--json``."""
+        return {"passed": self.passed, "report": str(self.report), **self.steps}
+
+
+def run_all(config: NmpuConfig, work: Path, options: Options, say: Callable[[str], None]) -> Outcome:
+    """Do the main job in ``work``.
+
+    Args:
+        config: the configuration.
+        work: the folder; a step works in a folder of its own name below it.
+        options: what else the steps are told.
+        say: told the name of each step as it starts.
+
+    Raises:
+        ToolFailed: a tool could not do its work (a failing test or a lint warning is a result, not an error).
+        ValueError, OSError: bad input.
+    """
+    say("generate")
+    generate(config, work)
+    sources = [(work / name).read_bytes() for name in (VERILOG, CONFIG)]
+    library = options.library.read_bytes() if options.library else b""
+    jobs: dict[str, tuple[list[bytes], Callable[[Path], Any]]] = {
+        "lint": ([], lambda folder: lint(work / VERILOG, folder)),
+        "sim": (
+            [options.simulator.encode(), str(options.seed).encode()],
+            lambda folder: simulate(work, folder, simulator=options.simulator, seed=options.seed),
+        ),
+        "area": (
+            [library, *(glob.encode() for glob in options.dont_use)],
+            lambda folder: area(
+                work / VERILOG, config, folder, library=options.library, dont_use=options.dont_use
+            ),
+        ),
+    }
+    steps = {}
+    for name, (inputs, job) in jobs.items():
+        say(name)
+        steps[name] = _once(work / name, sources + inputs, job, options.fresh)
+    say("report")
+    return Outcome(steps, report(work))
+
+
+def _once(folder: Path, inputs: list[bytes], job: Callable[[Path], Any], fresh: bool) -> dict[str, Any]:
+    """The step's result from its folder if it was made from the same inputs, else from doing it."""
+    key = hashlib.sha256(b"\0".join(hashlib.sha256(part).digest() for part in inputs)).hexdigest()
+    stamp, saved = folder / "inputs.sha256", folder / "result.json"
+    if not fresh and stamp.exists() and saved.exists() and stamp.read_text() == key:
+        kept: dict[str, Any] = json.loads(saved.read_text())
+        return kept
+    stamp.unlink(missing_ok=True)
+    result = job(folder)
+    done: dict[str, Any] = result.model_dump(mode="json") if isinstance(result, AreaResult) else asdict(result)
+    write_atomic(saved, json.dumps(done, indent=2) + "\n")
+    write_atomic(stamp, key)
+    return done

@@ -1,0 +1,140 @@
+"""What a configuration accepts, and what it says of the rest."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from nmpu_hdl.config import NmpuConfig
+from nmpu_hdl.formats import Format, Number
+from nmpu_hdl.presets import PRESETS, build, load, preset, to_toml
+from nmpu_hdl.settings import PassSettings
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("array.lanes=48", "array: lanes = 48 does not divide columns = 256; 16, 32 or 64 would"),
+        ("array.columns=0", "array.columns = 0: input should be greater than or equal to 1"),
+        ("array.lane=3", "unknown key 'array.lane'; did you mean 'array.lanes'?"),
+        ("stages=2", "unknown key 'stages'; did you mean 'how.stages'?"),
+        ("colour.hue=2", "unknown key 'colour'; known here: " + ", ".join(NmpuConfig.model_fields)),
+        ("codes.format=UQ17.0", "codes.format: UQ17.0 has 17 bits; codes take 2 to 16"),
+        ("codes.format=10", "codes.format: 10 is not a number format; write UQi.f or SQi.f, such as UQ1.7 or SQ8.1"),
+        ("offset.format=SQ24.1", "offset.format: SQ24.1 has 25 bits; offsets take 2 to 24"),
+        ("scale.format=SQ0.8", "scale.format: SQ0.8: the sign counts as an integer bit; write SQ1.8"),
+        (
+            "output.format=SQ7.1",
+            "output.format: SQ7.1 has fraction bits, but results count in output LSB; "
+            "write SQ8.0 and let the shift set the scale",
+        ),
+        ("shift.min=7", "shift: min = 7 is above max = 6; exchange them"),
+        (
+            "shift.granularity=fixed",
+            "shift: granularity = fixed needs min = max, not -1 and 6; set both to the shift you want",
+        ),
+        ("shift.max=-1", "shift: granularity = layer with min = max = -1 leaves no choice; use granularity = fixed"),
+        (
+            "rounding.modes=up",
+            "rounding.modes = 'up': input should be 'floor', 'half_up', 'half_even' or 'half_away'",
+        ),
+        ("activation.modes=relu,relu", "activation.modes: relu is named twice; once is enough"),
+        ("array=3", "array = 3 is a group of fields; write array.<field>"),
+        ("how.stages=5", "how.stages = 5: input should be less than or equal to 4"),
+        ("guard", "--set guard: write group.field=value, such as how.stages=2"),
+    ],
+)
+def test_complaints(setting: str, message: str) -> None:
+    with pytest.raises(ValueError, match="^") as caught:
+        load(settings=[setting])
+    assert str(caught.value) == message
+
+
+def test_too_wide_is_refused_by_name() -> None:
+    settings = ["codes.format=UQ16.0", "scale.format=UQ16.0", "shift.min=-8", "guard=12", "norm.kind=affine", "norm.scale=SQ8.8"]
+    with pytest.raises(ValueError, match=r"^the value 'norm_sum' would take 68 bits, the most is 62; a smaller norm.scale"):
+        load(settings=settings)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_toml_round_trip(name: str, tmp_path: Path) -> None:
+    file = tmp_path / "nmpu.toml"
+    file.write_text(to_toml(preset(name)))
+    assert load(file) == preset(name)
+    assert build(tomllib.loads(to_toml(preset(name)))) == preset(name)
+
+
+@pytest.mark.parametrize("width", range(2, 17))
+def test_widths(width: int) -> None:
+    config = load(width=width)
+    assert config.output.format == Format(True, width, 0)
+    assert (config == preset("paper")) == (width == 8)
+
+
+@pytest.mark.parametrize("width", [0, 1, 17])
+def test_width_out_of_range(width: int) -> None:
+    with pytest.raises(ValueError, match=rf"^width = {width} is outside 2..16 bits$"):
+        load(width=width)
+
+
+def test_files_that_are_not(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        load(tmp_path / "none.toml")
+    broken = tmp_path / "broken.toml"
+    broken.write_text("[array\n")
+    with pytest.raises(ValueError, match=r"broken.toml: not TOML: Expected"):
+        load(broken)
+    broken.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ValueError, match=r"broken.toml: not a text file in UTF-8$"):
+        load(broken)
+    with pytest.raises(ValueError, match=r"^there is no preset 'papers'; paper, tiny, wide are there$"):
+        load(preset_name="papers")
+
+
+def test_frozen_and_hashable() -> None:
+    config = preset("tiny")
+    with pytest.raises(ValueError, match="frozen"):
+        config.guard = 3  # type: ignore[misc]
+    assert hash(config) == hash(preset("tiny"))
+
+
+def test_schema_is_json_and_names_every_field() -> None:
+    text = json.dumps(NmpuConfig.model_json_schema())
+    for word in ("columns", "granularity", "leaky_shift", "max_shift", "stages"):
+        assert f'"{word}"' in text
+
+
+def test_formats() -> None:
+    assert Format.parse("SQ8.1") == Format(True, 8, 1)
+    assert (Format.parse("SQ8.1").low, Format.parse("SQ8.1").high) == (-256, 255)
+    assert str(Format.parse("UQ0.4")) == "UQ0.4"
+    for text in ("Q1.7", "UQ1", "UQ-1.7", "UQ1.7x", ""):
+        with pytest.raises(ValueError, match="is not a number format"):
+            Format.parse(text)
+
+
+def test_number_widths_are_least() -> None:
+    for low in range(-9, 1):
+        for high in range(0, 10):
+            number = Number(low, high, 0)
+            span = [w for w in range(1, 8) if (-(1 << (w - 1)) <= low and high < 1 << (w - 1)) or (not low and high < 1 << w)]
+            assert number.width == min(span), number
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"columns": 0}, r"columns = 0 is outside 1\.\.256"),
+        ({"shift": 7}, r"shift = 7 is outside -1\.\.6"),
+        ({"offset_shift": 1}, r"offset_shift = 1 is outside 0\.\.0"),
+        ({"rounding": "floor"}, r"rounding = floor is not built in; half_up is"),
+        ({"activation": "clip"}, r"activation = clip is not built in; none, relu is"),
+        ({"clip_low": -129}, r"clip_low = -129 is outside -128\.\.127"),
+    ],
+)
+def test_settings_complain(change: dict[str, int], message: str) -> None:
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        PassSettings.of(preset("paper"), **change)  # type: ignore[arg-type]
