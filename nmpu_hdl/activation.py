@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from amaranth.hdl import C, Module, Mux, Signal, Value
 
+from .affine import Narrow
 from .fixed import Fixed
 from .formats import Format
 
@@ -28,29 +29,33 @@ def leaky(a: Fixed, bits: int, chosen: Value) -> Fixed:
     return Fixed(Mux(chosen & a.value[-1], a.value, whole.value), whole.number)
 
 
-def saturate(m: Module, y: Fixed, form: Format, relu: Value, limited: Value) -> Clipped:
+def saturate(m: Module, y: Narrow, form: Format, relu: Value, limited: Value) -> Clipped:
     """Limit ``y`` (no fraction bits) to ``form``; where ``relu``, what is negative is 0 and no overflow.
 
     Only the bits above the output's tell whether ``y`` fits: all of them must equal the sign.
 
     Args:
         m: the module that holds the intermediate signals.
-        y: the rounded value.
+        y: the rounded value, and whether it is beyond what its bits can tell.
         form: the output format.
         relu: ReLU is in force.
         limited: overflow saturates; else it wraps.  The flags tell of it either way.
     """
-    negative = y.value[-1] if y.number.signed else C(0, 1)
-    surplus = y.value[form.width - form.signed :]
-    too_low = ~surplus.all() if form.signed else C(1, 1)
-    low, high, code = Signal(name="below"), Signal(name="above"), Signal(form.width, name="code")
-    m.d.comb += code.eq(y.value)
-    if y.number.high > form.high:
-        m.d.comb += high.eq(~negative & surplus.any())
-    if y.number.low < form.low:
-        m.d.comb += low.eq(negative & too_low & ~relu)
-    bounded = Mux(high & limited, C(form.high, form.width), Mux(low & limited, C(form.low, form.width), code))
-    return Clipped(Mux(relu & negative, 0, bounded)[: form.width], low, high)
+    value, number = y.kept.value, y.kept.number
+    sign = value[-1] if number.signed else C(0, 1)
+    surplus = value[form.width - form.signed :]
+    too_high = ~sign & surplus.any() if number.high > form.high else C(0, 1)
+    too_low = sign & (~surplus.all() if form.signed else C(1, 1)) if number.low < form.low else C(0, 1)
+    code = Signal(form.width, name="code")
+    negative, above, below = Signal(name="negative"), Signal(name="above"), Signal(name="below")
+    m.d.comb += [
+        code.eq(value),
+        negative.eq(Mux(y.beyond, y.sign, sign)),
+        above.eq(Mux(y.beyond, ~y.sign, too_high)),
+        below.eq(Mux(y.beyond, y.sign, too_low) & ~relu),
+    ]
+    bounded = Mux(above & limited, C(form.high, form.width), Mux(below & limited, C(form.low, form.width), code))
+    return Clipped(Mux(relu & negative, 0, bounded)[: form.width], below, above)
 
 
 def clip(saturated: Clipped, form: Format, limits: tuple[Value, Value], chosen: Value) -> Clipped:

@@ -214,6 +214,9 @@ class How(Group):
     """How the unit is built; none of it changes a result."""
 
     stages: int = Field(1, ge=1, le=4, description="pipeline registers between the codes and the activations")
+    multiplier: Literal["tree", "operator"] = Field(
+        "tree", description="tree: one adder tree for both products, for standard cells; operator: *, for FPGAs"
+    )
     memory: Literal["internal", "external"] = Field(
         "internal", description="parameter memory: a behavioural array inside, or a port at the top for a macro"
     )

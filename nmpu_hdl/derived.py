@@ -9,28 +9,27 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from .formats import MAX_INNER_WIDTH, Activation, Format, Number
+from .formats import MAX_INNER_WIDTH, Activation, Format, Number, Overflow
 
 if TYPE_CHECKING:
     from .config import NmpuConfig
 
 __all__ = ["STEPS", "Derived", "ParamField"]
 
-STEPS = ("multiply", "shift", "offset", "norm", "finish")
-"""The steps of a lane, in order; ``finish`` rounds, activates and clips."""
+STEPS = ("multiply", "carry", "shift", "offset", "norm", "finish")
+"""The steps of a lane, in order; ``multiply`` leaves two rows that ``carry`` adds, ``finish`` rounds, activates, clips."""
 
 _CUTS: dict[tuple[int, bool], tuple[int, ...]] = {
     # (pipeline stages, second affine stage present) -> stage of each of STEPS
-    (1, False): (0, 0, 0, 0, 0),
-    (2, False): (0, 1, 1, 1, 1),
-    (3, False): (0, 1, 1, 1, 2),
-    (4, False): (0, 1, 2, 2, 3),
-    (1, True): (0, 0, 0, 0, 0),
-    (2, True): (0, 0, 0, 1, 1),
-    (3, True): (0, 1, 1, 2, 2),
-    (4, True): (0, 1, 1, 2, 3),
+    (1, False): (0, 0, 0, 0, 0, 0),
+    (2, False): (0, 0, 1, 1, 1, 1),
+    (3, False): (0, 1, 1, 2, 2, 2),
+    (4, False): (0, 1, 2, 3, 3, 3),
+    (1, True): (0, 0, 0, 0, 0, 0),
+    (2, True): (0, 0, 0, 0, 1, 1),
+    (3, True): (0, 0, 1, 1, 2, 2),
+    (4, True): (0, 0, 1, 1, 2, 3),
 }
-
 
 @dataclass(frozen=True)
 class ParamField:
@@ -75,6 +74,26 @@ class Derived:
         return self.product.scaled(-self._config.shift.min).floor(self._config.guard)
 
     @cached_property
+    def kept(self) -> Number:
+        """The part of ``t`` that the offset's adder has to see.
+
+        Beyond it the output saturates whatever the offset is, so that its sign is all that counts.  The whole of ``t``
+        where what follows is not monotonic and saturating: a second affine stage, a slope, a wrap.
+        """
+        c, t = self._config, self.shifted
+        if c.norm.kind == "affine" or Activation.LEAKY in c.activation.modes or c.output.overflow is not Overflow.SATURATE:
+            return t
+        fine = max(c.guard, self.offset.fraction)
+        offset = self.offset.aligned(fine)
+        above = (c.output.format.high + 1 << fine) - offset.low
+        below = (c.output.format.low << fine) - (1 << fine >> 1) - offset.high
+        for width in range(1, t.width):
+            edge = 1 << (width - 1 + fine - c.guard)
+            if edge >= above and -edge - (1 << fine - c.guard) < below:
+                return Number(-(1 << width - 1), (1 << width - 1) - 1, c.guard)
+        return t
+
+    @cached_property
     def offset(self) -> Number:
         """The offset after ``offset_shift``."""
         number, up = self._config.offset.format.number, self._config.offset.max_shift
@@ -109,9 +128,7 @@ class Derived:
     @cached_property
     def rounded(self) -> Number:
         """``y`` before activation and clip, whichever rounding mode is chosen."""
-        cut = self.sloped.fraction
-        half = (1 << cut) >> 1
-        return Number(self.sloped.low >> cut, (self.sloped.high + half) >> cut, 0)
+        return self.sloped.rounded()
 
     # -- storage --
 

@@ -70,22 +70,21 @@ def choose(select: Value, options: Mapping[int, Value], default: Value) -> Value
     return result
 
 
-def requantize(m: Module, a: Fixed, number: Number, modes: tuple[Rounding, ...], select: Value) -> Fixed:
+def requantize(m: Module, a: Fixed, modes: tuple[Rounding, ...], select: Value) -> Fixed:
     """Cut all fraction bits of ``a`` with rounding.
 
     Args:
         m: the module that holds the intermediate signals.
         a: the exact value.
-        number: range of the result over all ``modes``.
         modes: rounding modes built in.
         select: code of the mode in force; anything else than the code of a built-in mode means the first.
 
     One adder serves every mode: ``(a + half + correction) >> cut`` with ``half = 2**(cut-1)``, where the correction
-    is 0 or -1, or ``floor(a)`` without the adder.
+    is 0 or -1; a lone ``floor`` has no adder.
     """
     cut = a.number.fraction
-    if cut == 0:
-        return Fixed(a.value, number)
+    if modes == (Rounding.FLOOR,) or cut == 0:
+        return a.floor(0)
     half = 1 << (cut - 1)
     integer_is_odd = a.value[cut] if cut < a.number.width else a.value[-1]
     negative = a.value[-1] if a.number.signed else C(0, 1)
@@ -98,4 +97,4 @@ def requantize(m: Module, a: Fixed, number: Number, modes: tuple[Rounding, ...],
     term = choose(select, {mode.code: addend[mode] for mode in modes[1:]}, addend[modes[0]])
     total = Signal(shape(Number(a.number.low, a.number.high + half, cut)), name="biased")
     m.d.comb += total.eq(a.value + term)
-    return Fixed((total >> cut), number).trimmed()
+    return Fixed(total >> cut, a.number.rounded()).trimmed()

@@ -185,3 +185,8 @@ class Number:
         if cut < 0:
             return self.aligned(fraction)
         return Number(self.low >> cut, self.high >> cut, fraction)
+
+    def rounded(self) -> Number:
+        """The range after all fraction bits are cut, whichever rounding mode does it."""
+        half = (1 << self.fraction) >> 1
+        return Number(self.low >> self.fraction, (self.high + half) >> self.fraction, 0)

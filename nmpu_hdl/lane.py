@@ -12,7 +12,7 @@ from . import affine
 from .activation import Clipped, clip, leaky, saturate
 from .config import NmpuConfig
 from .fixed import Fixed, requantize, shape
-from .formats import Activation, Number, Overflow
+from .formats import Activation, Number, Overflow, Rounding
 from .stage import Delay
 
 __all__ = ["Lane", "lane_settings"]
@@ -68,48 +68,62 @@ class Lane(wiring.Component):
         m = Module()
         config, derived = self._config, self._config.derived
         stage_of, delay = derived.stage_of, Delay(m, self.enable)
-        param = self._fields()
+        fields = self._fields()
 
-        def step(name: str, value: Fixed, previous: str) -> Fixed:
-            """Name a value, and carry it from the step that made it to the one that needs it."""
+        def field(name: str, use: str) -> Fixed:
+            """A parameter field at the stage of the step that uses it."""
+            return Fixed(delay(fields[name].value, 0, stage_of[use], name), fields[name].number)
+
+        def step(name: str, value: Fixed, made: str, used: str) -> Fixed:
+            """Name a value, and carry it from the step that makes it to the one that uses it."""
             signal = Signal(shape(value.number), name=name)
             m.d.comb += signal.eq(value.value)
-            return Fixed(delay(signal, *previous_to[previous], name), value.number)
+            return Fixed(delay(signal, stage_of[made], stage_of[used], name), value.number)
 
-        def late(name: str, use: str) -> Fixed:
-            """A parameter field at the stage of the step that uses it."""
-            return Fixed(delay(param[name].value, 0, stage_of[use], name), param[name].number)
+        def carried(name: str, row: Value) -> Value:
+            return delay(_named(m, name, row), stage_of["multiply"], stage_of["carry"], name)
 
-        steps = list(stage_of)
-        previous_to = {a: (stage_of[a], stage_of[b]) for a, b in zip(steps, steps[1:], strict=False)}
-
-        scales = tuple(late(f.name, "multiply") for f in derived.param_fields if f.name.startswith("scale"))
-        product = step("product", affine.multiply(self._codes(), scales), "multiply")
-        distance = late("shift", "shift").value if "shift" in param else self._setting("distance")
-        shifted = step("shifted", affine.shift(product, config.shift.min, distance, config.guard), "shift")
-        most = config.offset.max_shift
-        summed = affine.offset(shifted, late("offset", "offset"), self._setting("offset_shift"), most)
-        a = step("affine", summed, "offset")
+        scales = tuple(field(f.name, "multiply") for f in derived.param_fields if f.name.startswith("scale"))
+        rows = affine.multiply(m, self._codes(), scales, config.how.multiplier)
+        product = affine.carry(rows._replace(rows=tuple(carried(f"row_{k}", r) for k, r in enumerate(rows.rows))))
+        # What even the least shift cuts off is not carried to the next stage.
+        least = step("product", affine.least_shift(product, config.shift.min, config.guard), "carry", "shift")
+        distance = field("shift", "shift").value if "shift" in fields else self._setting("distance")
+        t = affine.narrow(affine.shift(least, distance), derived.kept)
+        beyond = delay(_named(m, "beyond", t.beyond), stage_of["shift"], stage_of["finish"], "beyond")
+        sign = delay(_named(m, "sign", t.sign), stage_of["shift"], stage_of["finish"], "sign")
+        t_kept = step("shifted", t.kept, "shift", "offset")
+        up, most = self._setting("offset_shift"), config.offset.max_shift
+        a = step("affine", affine.offset(t_kept, field("offset", "offset"), up, most, self._bias), "offset", "norm")
         if config.norm.kind == "affine":
-            a = affine.norm(a, late("norm_scale", "norm"), late("norm_offset", "norm"), config.guard)
-        a = step("normed", a, "norm")
-        self._check_ranges(product=product, shifted=shifted, normed=a)
-        result = self._finish(m, a)
+            a = affine.norm(a, field("norm_scale", "norm"), field("norm_offset", "norm"), config.guard)
+        a = step("normed", a, "norm", "finish")
+        result = self._finish(m, affine.Narrow(a, beyond, sign))
         last = config.how.stages - 1
         for name, value in result._asdict().items():
             m.d.comb += getattr(self, name).eq(delay(Value.cast(value), last, last + 1, name))
         return m
 
-    def _finish(self, m: Module, a: Fixed) -> Clipped:
+    @property
+    def _bias(self) -> int:
+        """The rounding constant, where nothing stands between the offset's adder and a rounding that is half_up."""
+        config = self._config
+        direct = config.norm.kind == "none" and Activation.LEAKY not in config.activation.modes
+        folds = direct and config.rounding.modes == (Rounding.HALF_UP,)
+        return (1 << config.derived.affine.fraction) >> 1 if folds else 0
+
+    def _finish(self, m: Module, a: affine.Narrow) -> Clipped:
         """Round, activate and clip."""
         config = self._config
         modes, form = config.activation.modes, config.output.format
         chosen = {mode: self._chooses(mode) for mode in Activation}
+        exact = a.kept
         if Activation.LEAKY in modes:
-            a = leaky(a, config.activation.leaky_shift, chosen[Activation.LEAKY])
-        rounded = requantize(m, a, config.derived.rounded, config.rounding.modes, self._setting("rounding"))
+            exact = leaky(exact, config.activation.leaky_shift, chosen[Activation.LEAKY])
+        rounding = (Rounding.FLOOR,) if self._bias else config.rounding.modes
+        rounded = requantize(m, exact, rounding, self._setting("rounding"))
         limited = C(1, 1) if config.output.overflow is Overflow.SATURATE else chosen[Activation.CLIP]
-        result = saturate(m, rounded, form, chosen[Activation.RELU], limited)
+        result = saturate(m, a._replace(kept=rounded), form, chosen[Activation.RELU], limited)
         if Activation.CLIP in modes:
             result = clip(result, form, (self.clip_low, self.clip_high), chosen[Activation.CLIP])
         return result
@@ -136,15 +150,15 @@ class Lane(wiring.Component):
     def _fields(self) -> dict[str, Fixed]:
         return {f.name: _typed(self.param[f.lsb : f.lsb + f.width], f.number) for f in self._config.derived.param_fields}
 
-    def _check_ranges(self, **values: Fixed) -> None:
-        for name, value in values.items():
-            expected = getattr(self._config.derived, name)
-            if value.number != expected:
-                raise AssertionError(f"{name} is {value.number} in hardware but {expected} in the configuration")
-
 
 def _typed(bits: Value, number: Number) -> Fixed:
     return Fixed(bits.as_signed() if number.signed else bits, number)
+
+
+def _named(m: Module, name: str, value: Value) -> Signal:
+    signal = Signal(value.shape(), name=name)
+    m.d.comb += signal.eq(value)
+    return signal
 
 
 def _any(values: list[Value]) -> Value:

@@ -47,7 +47,7 @@ def _fields(rng: Rng, lanes: int, slots: int) -> dict[str, Any]:
             "format": Format(bool(rng.integers(2)), int(rng.integers(2, 17)), 0),
             "overflow": rng.choice(list(Overflow)),
         },
-        "how": {"stages": int(rng.integers(1, 5)), "memory": "internal"},
+        "how": {"stages": int(rng.integers(1, 5)), "multiplier": str(rng.choice(["tree", "operator"]))},
     }
 
 
