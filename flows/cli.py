@@ -1,4 +1,4 @@
-"""The command line ``nmpu``.  Every command takes the same words for the configuration, and prints one object with --json."""
+"""The command line ``nmpu``: every command takes the same words for the configuration, and ``--json`` for machines."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -35,10 +35,12 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions
 File = Annotated[Path | None, typer.Argument(help="configuration in TOML (default: the preset)", show_default=False)]
 Preset = Annotated[str | None, typer.Option("--preset", help=f"start from {', '.join(PRESETS)} (default: paper)")]
 Width = Annotated[int | None, typer.Option("--width", help="activation width, 2 to 16 bits: derive a consistent set")]
-Sets = Annotated[list[str] | None, typer.Option("--set", metavar="GROUP.FIELD=VALUE", help="change a field; repeatable")]
+Sets = Annotated[
+    list[str] | None, typer.Option("--set", metavar="GROUP.FIELD=VALUE", help="change a field; repeatable")
+]
 Out = Annotated[Path | None, typer.Option("-o", "--output", metavar="DIR", help="folder (default: build/<name>)")]
 Json = Annotated[bool, typer.Option("--json", help="print one JSON object and nothing else")]
-Simulator = Annotated[str, typer.Option("--simulator", help="verilator or icarus")]
+Simulator = Annotated[Literal["verilator", "icarus"], typer.Option("--simulator", help="verilator or icarus")]
 Waves = Annotated[bool, typer.Option("--waves", help="write FST waves")]
 Seed = Annotated[int, typer.Option("--seed", help="seed of the random stimulus")]
 Lib = Annotated[Path | None, typer.Option("--lib", help="Liberty file (default: the technology-neutral one)")]
@@ -77,7 +79,12 @@ def schema() -> None:
 
 @app.command()
 def generate(
-    file: File = None, preset: Preset = None, width: Width = None, sets: Sets = None, out: Out = None, as_json: Json = False
+    file: File = None,
+    preset: Preset = None,
+    width: Width = None,
+    sets: Sets = None,
+    out: Out = None,
+    as_json: Json = False,
 ) -> None:
     """Write the Verilog, its manifest and the whole configuration."""
     config, work = _start(file, preset, width, sets, out)
@@ -90,7 +97,12 @@ def generate(
 
 @app.command()
 def lint(
-    file: File = None, preset: Preset = None, width: Width = None, sets: Sets = None, out: Out = None, as_json: Json = False
+    file: File = None,
+    preset: Preset = None,
+    width: Width = None,
+    sets: Sets = None,
+    out: Out = None,
+    as_json: Json = False,
 ) -> None:
     """Let Verilator look for mistakes in the generated Verilog."""
     config, work = _start(file, preset, width, sets, out)
@@ -100,9 +112,9 @@ def lint(
         say("lint")
         result = lint_step(work / VERILOG, work / "lint")
     if as_json:
-        _print_json(asdict(result))
+        _print_json(result.model_dump(mode="json"))
     else:
-        print("clean" if result.clean else "\n".join(result.warnings))
+        print("clean" if result.clean else "\n".join(str(warning) for warning in result.warnings))
     _exit_unless(result.clean)
 
 
@@ -126,11 +138,11 @@ def sim(
         say(f"simulate with {simulator}")
         result = simulate_step(work, work / "sim", simulator=simulator, waves=waves, seed=seed)
     if as_json:
-        _print_json(asdict(result))
+        _print_json(result.model_dump(mode="json"))
     else:
         print(f"{result.passed} of {result.tests} tests passed, {result.columns_checked:,} columns checked")
         for failure in result.failures:
-            print(failure)
+            print(f"FAILED {failure.test}: {failure.message}")
     _exit_unless(result.failed == 0)
 
 
@@ -172,7 +184,7 @@ def run(
     fresh: Annotated[bool, typer.Option("--fresh", help="redo steps whose inputs have not changed")] = False,
     as_json: Json = False,
 ) -> None:
-    """Generate, lint, simulate, measure the area, and write report.md.  A second run takes up where the first stopped."""
+    """Generate, lint, simulate, measure the area, write report.md.  A second run takes up where the first stopped."""
     config, work = _start(file, preset, width, sets, out)
     options = Options(simulator=simulator, seed=seed, library=lib, dont_use=tuple(dont_use or ()), fresh=fresh)
     with _working() as say:
@@ -251,7 +263,10 @@ def _print_area(result: Any) -> None:
         table.add_row(block.name, str(block.instances), f"{block.ge:,.0f}", f"{block.ge * block.instances:,.0f}")
     Console().print(table)
     um2 = f", {result.area_um2:,.0f} um2" if result.area_um2 is not None else ""
-    print(f"flattened: {result.ge:,.0f} GE{um2}, {result.sequential_ge:,.0f} GE of it flip-flops; a lane {result.lane_ge:,.0f} GE")
+    print(
+        f"flattened: {result.ge:,.0f} GE{um2}, {result.sequential_ge:,.0f} GE of it flip-flops\n"
+        f"one lane:  {result.lane_ge:,.0f} GE"
+    )
     if result.critical_path_ps is not None:
         print(f"longest path (ABC's estimate, no wires): {result.critical_path_ps:,.0f} ps")
 

@@ -17,7 +17,7 @@ VERILOG, CONFIG, MANIFEST = "nmpu.v", "config.json", "manifest.json"
 
 
 def generate(config: NmpuConfig, work: Path) -> dict[str, Any]:
-    """Write ``nmpu.v``, ``config.json`` and ``manifest.json`` into ``work``; the same configuration gives the same bytes.
+    """Write ``nmpu.v``, ``config.json`` and ``manifest.json`` into ``work``; equal configurations give equal bytes.
 
     Returns:
         The manifest.

@@ -1,4 +1,4 @@
-"""The Markdown report: a pure function of the files that the steps left, so that it can be made again without any tool."""
+"""The Markdown report: a pure function of the files that the steps left, so it can be made again without any tool."""
 
 from __future__ import annotations
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+from pydantic import BaseModel
 
 from nmpu_hdl.config import NmpuConfig
 
-from .area import AreaResult, area
+from .area import area
 from .generate import CONFIG, VERILOG, generate
 from .lint import lint
 from .report import report
@@ -33,7 +35,7 @@ class Options:
         fresh: do every step, whether its inputs have changed or not.
     """
 
-    simulator: str = "verilator"
+    simulator: Literal["verilator", "icarus"] = "verilator"
     seed: int = 1
     library: Path | None = None
     dont_use: tuple[str, ...] = ()
@@ -74,7 +76,7 @@ def run_all(config: NmpuConfig, work: Path, options: Options, say: Callable[[str
     generate(config, work)
     sources = [(work / name).read_bytes() for name in (VERILOG, CONFIG)]
     library = options.library.read_bytes() if options.library else b""
-    jobs: dict[str, tuple[list[bytes], Callable[[Path], Any]]] = {
+    jobs: dict[str, tuple[list[bytes], Callable[[Path], BaseModel]]] = {
         "lint": ([], lambda folder: lint(work / VERILOG, folder)),
         "sim": (
             [options.simulator.encode(), str(options.seed).encode()],
@@ -82,9 +84,7 @@ def run_all(config: NmpuConfig, work: Path, options: Options, say: Callable[[str
         ),
         "area": (
             [library, *(glob.encode() for glob in options.dont_use)],
-            lambda folder: area(
-                work / VERILOG, config, folder, library=options.library, dont_use=options.dont_use
-            ),
+            lambda folder: area(work / VERILOG, config, folder, library=options.library, dont_use=options.dont_use),
         ),
     }
     steps = {}
@@ -95,7 +95,7 @@ def run_all(config: NmpuConfig, work: Path, options: Options, say: Callable[[str
     return Outcome(steps, report(work))
 
 
-def _once(folder: Path, inputs: list[bytes], job: Callable[[Path], Any], fresh: bool) -> dict[str, Any]:
+def _once(folder: Path, inputs: list[bytes], job: Callable[[Path], BaseModel], fresh: bool) -> dict[str, Any]:
     """The step's result from its folder if it was made from the same inputs, else from doing it."""
     key = hashlib.sha256(b"\0".join(hashlib.sha256(part).digest() for part in inputs)).hexdigest()
     stamp, saved = folder / "inputs.sha256", folder / "result.json"
@@ -103,8 +103,7 @@ def _once(folder: Path, inputs: list[bytes], job: Callable[[Path], Any], fresh: 
         kept: dict[str, Any] = json.loads(saved.read_text())
         return kept
     stamp.unlink(missing_ok=True)
-    result = job(folder)
-    done: dict[str, Any] = result.model_dump(mode="json") if isinstance(result, AreaResult) else asdict(result)
+    done: dict[str, Any] = job(folder).model_dump(mode="json")
     write_atomic(saved, json.dumps(done, indent=2) + "\n")
     write_atomic(stamp, key)
     return done

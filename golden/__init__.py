@@ -7,4 +7,15 @@ from . import activation, affine
 from .model import Activations, forward, taps
 from .params import Params, Quantized, pack, quantize, unpack
 
-__all__ = ["Activations", "Params", "Quantized", "activation", "affine", "forward", "pack", "quantize", "taps", "unpack"]
+__all__ = [
+    "Activations",
+    "Params",
+    "Quantized",
+    "activation",
+    "affine",
+    "forward",
+    "pack",
+    "quantize",
+    "taps",
+    "unpack",
+]

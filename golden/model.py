@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -67,7 +67,8 @@ def forward(config: NmpuConfig, codes: ArrayLike, params: Params, settings: Pass
         block = slice(start, start + step)
         values = _steps(config, rows[block].astype(_dtype(config)), chosen, settings)
         y[block], low[block], high[block] = values["y"], values["low"], values["high"]
-    return Activations(*(part.reshape(*lead, columns) for part in (y, low, high)))
+    shape = (*lead, columns)
+    return Activations(y.reshape(shape), low.reshape(shape), high.reshape(shape))
 
 
 def taps(config: NmpuConfig, codes: ArrayLike, params: Params, settings: PassSettings | None = None) -> dict[str, Ints]:
@@ -83,12 +84,12 @@ def taps(config: NmpuConfig, codes: ArrayLike, params: Params, settings: PassSet
     return _steps(config, array.astype(dtype), params.first(settings.columns).astype(dtype), settings)
 
 
-def _steps(config: NmpuConfig, codes: Ints, params: Params, settings: PassSettings) -> dict[str, Ints]:
+def _steps(config: NmpuConfig, codes: Ints, params: Params, settings: PassSettings) -> dict[str, Any]:
     """docs/arithmetic.md, line by line."""
     guard, act = config.guard, config.activation
     fraction = config.codes.format.fraction + config.scale.format.fraction
     amount = config.shift.min if config.shift.granularity == "fixed" else settings.shift
-    v: dict[str, Ints] = {}
+    v: dict[str, Any] = {}
     v["product"] = affine.multiply(codes, params.scales)
     v["shifted"] = affine.shift(v["product"], fraction, amount if params.shift is None else params.shift, guard)
     v["affine"], fine = affine.offset(
@@ -136,8 +137,12 @@ def _checked(config: NmpuConfig, codes: NDArray[np.integer], settings: PassSetti
     if codes.dtype.kind not in "iu":
         raise ValueError(f"codes must be integers, not {codes.dtype}")
     if codes.ndim < 2 or codes.shape[-2] != counts or codes.shape[-1] < settings.columns:
-        raise ValueError(f"codes of shape {codes.shape} do not end in (counts, columns) = ({counts}, {settings.columns})")
+        raise ValueError(
+            f"codes of shape {codes.shape} do not end in (counts, columns) = ({counts}, {settings.columns})"
+        )
     active = codes[..., : settings.columns]
     if active.size and not (form.low <= int(active.min()) and int(active.max()) <= form.high):
-        raise ValueError(f"a code of {int(active.min())}..{int(active.max())} is outside {form} ({form.low}..{form.high})")
+        raise ValueError(
+            f"a code of {int(active.min())}..{int(active.max())} is outside {form} ({form.low}..{form.high})"
+        )
     return active

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -14,7 +15,7 @@ from nmpu_hdl.formats import Format
 __all__ = ["BatchNorm", "Params", "Quantized", "pack", "quantize", "unpack"]
 
 Ints = NDArray[np.signedinteger]
-Floats = NDArray[np.float64]
+Floats = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Params:
         """The same with another dtype."""
         return self._each(lambda a: a.astype(dtype))
 
-    def _each(self, change) -> Params:  # type: ignore[no-untyped-def]
+    def _each(self, change: Callable[[Ints], Ints]) -> Params:
         arrays = {name: getattr(self, name) for name in self.__dataclass_fields__}
         return replace(self, **{name: change(a) for name, a in arrays.items() if a is not None})
 
@@ -64,10 +65,16 @@ class Params:
         Raises:
             ValueError: a shape that does not fit, or a value outside its format, with column and value.
         """
-        values: dict[str, Ints | None] = {"offset": self.offset, "norm_scale": self.norm_scale, "norm_offset": self.norm_offset}
+        values: dict[str, Ints | None] = {
+            "offset": self.offset,
+            "norm_scale": self.norm_scale,
+            "norm_offset": self.norm_offset,
+        }
         names = ("scale_p", "scale_n") if config.codes.counts == 2 else ("scale",)
         if self.scales.shape != (len(names), self.columns):
-            raise ValueError(f"scales of shape {self.scales.shape} are not (counts, columns) = ({len(names)}, {self.columns})")
+            raise ValueError(
+                f"scales of shape {self.scales.shape} are not (counts, columns) = ({len(names)}, {self.columns})"
+            )
         values |= dict(zip(names, self.scales, strict=True))
         values["shift"] = None if self.shift is None else self.shift - config.shift.min
         stored: dict[str, Ints] = {}
@@ -78,7 +85,9 @@ class Params:
             wrong = np.flatnonzero((value < field.number.low) | (value > field.number.high))
             if wrong.size:
                 span = f"{field.number.low}..{field.number.high}"
-                raise ValueError(f"{field.name} of column {wrong[0]} is {value[wrong[0]]}, outside {field.format or span} ({span})")
+                raise ValueError(
+                    f"{field.name} of column {wrong[0]} is {value[wrong[0]]}, outside {field.format or span} ({span})"
+                )
             stored[field.name] = value
         return stored
 
@@ -113,7 +122,11 @@ def unpack(config: NmpuConfig, slots: list[int]) -> Params:
     names = [f for f in fields if f.startswith("scale")]
     column_shift = fields["shift"] + config.shift.min if "shift" in fields else None
     return Params(
-        np.stack([fields[n] for n in names]), fields["offset"], column_shift, fields.get("norm_scale"), fields.get("norm_offset")
+        np.stack([fields[n] for n in names]),
+        fields["offset"],
+        column_shift,
+        fields.get("norm_scale"),
+        fields.get("norm_offset"),
     )
 
 
@@ -141,8 +154,8 @@ class Quantized(NamedTuple):
         offset_shift: the left shift of all offsets.
         gain: (counts, columns) the gains that the integers mean, output LSB a code's value.
         offset: (columns,) the offsets that they mean, output LSB.
-        error: (columns,) bound of the error of ``a`` that quantising causes, in output LSB, over all codes; rounding and
-            the cut to guard bits come on top (at most 0.5 and 2**-guard).
+        error: (columns,) bound of the error of ``a`` that quantising causes, in output LSB, over all codes;
+            rounding and the cut to guard bits come on top (at most 0.5 and 2**-guard).
     """
 
     params: Params
@@ -172,7 +185,9 @@ def quantize(config: NmpuConfig, gain: ArrayLike, offset: ArrayLike, batch_norm:
     gains = np.atleast_2d(np.asarray(gain, np.float64))
     offsets = np.asarray(offset, np.float64)
     if gains.shape != (config.codes.counts, offsets.shape[-1]) or offsets.ndim != 1:
-        raise ValueError(f"gain {gains.shape} and offset {offsets.shape} are not ({config.codes.counts}, columns) and (columns,)")
+        raise ValueError(
+            f"gain {gains.shape} and offset {offsets.shape} are not ({config.codes.counts}, columns) and (columns,)"
+        )
     bn_gain, bn_offset = batch_norm.affine() if batch_norm else (np.ones_like(offsets), np.zeros_like(offsets))
     if config.norm.kind == "none":
         gains, offsets = gains * bn_gain, offsets * bn_gain + bn_offset
@@ -185,10 +200,10 @@ def quantize(config: NmpuConfig, gain: ArrayLike, offset: ArrayLike, batch_norm:
     scales = _to_codes(gains * np.exp2(exponent), form, "scale.format", "gain")
     codes = _to_codes(offsets / 2**up, config.offset.format, "offset.format", "offset")
     params = Params(scales, codes, column_shift)
-    got_gain = scales * form.step * np.exp2(-np.asarray(exponent, np.float64))
-    got_offset = codes * config.offset.format.step * 2**up
+    got_gain: Floats = scales * form.step * np.exp2(-np.asarray(exponent, np.float64))
+    got_offset: Floats = codes * config.offset.format.step * 2**up
     top = max(-config.codes.format.low, config.codes.format.high) * config.codes.format.step
-    error = np.abs(got_gain - gains).sum(axis=0) * top + np.abs(got_offset - offsets)
+    error: Floats = np.abs(got_gain - gains).sum(axis=0) * top + np.abs(got_offset - offsets)
     if config.norm.kind == "affine":
         norm_scale = _to_codes(bn_gain, config.norm.scale, "norm.scale", "batch-norm gain")
         norm_offset = _to_codes(bn_offset, config.norm.offset, "norm.offset", "batch-norm offset")

@@ -1,4 +1,4 @@
-"""A synthesizable generator of the NMPU: the near-memory digital processing unit of an analog in-memory-computing array."""
+"""A synthesizable generator of the NMPU, the near-memory digital processing unit of analog in-memory computing."""
 
 from importlib.metadata import PackageNotFoundError, version
 

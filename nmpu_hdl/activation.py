@@ -22,7 +22,7 @@ class Clipped(NamedTuple):
 
 
 def leaky(a: Fixed, bits: int, chosen: Value) -> Fixed:
-    """``a * 2^-bits`` where ``a`` is negative and leaky is ``chosen``, else ``a``; exact, ``bits`` more fraction bits."""
+    """``a * 2^-bits`` where ``a`` is negative and leaky is ``chosen``; exact, ``bits`` more fraction bits."""
     whole = a.aligned(a.number.fraction + bits)
     if not a.number.signed:
         return whole

@@ -87,4 +87,3 @@ def _prefixed(bit: Value, value: Value) -> Value:
 def norm(a: Fixed, scale: Fixed, shift_in: Fixed, guard: int) -> Fixed:
     """The second affine stage, exact, then cut to ``guard`` fraction bits."""
     return (a * scale + shift_in).floor(guard)
-

@@ -124,7 +124,7 @@ class Shift(Group):
             )
         if self.granularity != "fixed" and self.min == self.max:
             raise ValueError(
-                f"granularity = {self.granularity} with min = max = {self.min} leaves no choice; use granularity = fixed"
+                f"granularity = {self.granularity} with min = max = {self.min} is no choice; use granularity = fixed"
             )
         return self
 
@@ -205,7 +205,8 @@ class Output(Group):
         if form.fraction:
             whole = Format(form.signed, form.width, 0)
             raise ValueError(
-                f"{form} has fraction bits, but results count in output LSB; write {whole} and let the shift set the scale"
+                f"{form} has fraction bits, but results count in output LSB; "
+                f"write {whole} and let the shift set the scale"
             )
         return form
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["STEPS", "Derived", "ParamField"]
 
 STEPS = ("multiply", "carry", "shift", "offset", "norm", "finish")
-"""The steps of a lane, in order; ``multiply`` leaves two rows that ``carry`` adds, ``finish`` rounds, activates, clips."""
+"""The steps of a lane, in order; ``multiply`` leaves rows that ``carry`` adds, ``finish`` rounds, activates, clips."""
 
 _CUTS: dict[tuple[int, bool], tuple[int, ...]] = {
     # (pipeline stages, second affine stage present) -> stage of each of STEPS
@@ -30,6 +30,7 @@ _CUTS: dict[tuple[int, bool], tuple[int, ...]] = {
     (3, True): (0, 0, 1, 1, 2, 2),
     (4, True): (0, 0, 1, 1, 2, 3),
 }
+
 
 @dataclass(frozen=True)
 class ParamField:
@@ -81,7 +82,11 @@ class Derived:
         where what follows is not monotonic and saturating: a second affine stage, a slope, a wrap.
         """
         c, t = self._config, self.shifted
-        if c.norm.kind == "affine" or Activation.LEAKY in c.activation.modes or c.output.overflow is not Overflow.SATURATE:
+        if (
+            c.norm.kind == "affine"
+            or Activation.LEAKY in c.activation.modes
+            or c.output.overflow is not Overflow.SATURATE
+        ):
             return t
         fine = max(c.guard, self.offset.fraction)
         offset = self.offset.aligned(fine)
@@ -191,4 +196,6 @@ class Derived:
         for name, remedy in narrower.items():
             width = getattr(self, name).width
             if width > MAX_INNER_WIDTH:
-                raise ValueError(f"the value '{name}' would take {width} bits, the most is {MAX_INNER_WIDTH}; {remedy} would do")
+                raise ValueError(
+                    f"the value '{name}' would take {width} bits, the most is {MAX_INNER_WIDTH}; {remedy} would do"
+                )

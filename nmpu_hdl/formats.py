@@ -143,7 +143,9 @@ class Number:
     @property
     def width(self) -> int:
         """Least number of bits that holds every code, the sign included; at least 1."""
-        return max(self.high.bit_length(), (~self.low).bit_length() if self.signed else 0, 1 - self.signed) + self.signed
+        return (
+            max(self.high.bit_length(), (~self.low).bit_length() if self.signed else 0, 1 - self.signed) + self.signed
+        )
 
     def __str__(self) -> str:
         return f"{'S' if self.signed else 'U'}Q{self.width - self.fraction}.{self.fraction}"

@@ -148,7 +148,9 @@ class Lane(wiring.Component):
         return tuple(_typed(part, form.number) for part in parts)
 
     def _fields(self) -> dict[str, Fixed]:
-        return {f.name: _typed(self.param[f.lsb : f.lsb + f.width], f.number) for f in self._config.derived.param_fields}
+        return {
+            f.name: _typed(self.param[f.lsb : f.lsb + f.width], f.number) for f in self._config.derived.param_fields
+        }
 
 
 def _typed(bits: Value, number: Number) -> Fixed:

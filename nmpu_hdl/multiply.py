@@ -1,10 +1,9 @@
 """Sums of products in one carry-save tree, for a single carry chain to finish.
 
 Each product is unfolded into rows of dots: one for every *two* bits of its shorter factor, with three times the longer
-factor made once (unsigned radix 4: no sign rows, and fewer dots than Booth's), or one for every bit where that factor is
-short.  All rows, those to be subtracted inverted, and one constant that corrects for the inversions, meet in one tree of
-full and half adders, which takes the earliest bits first.  On the paper's lane this is a third smaller than what Yosys
-makes of ``a * b - c * d``, and faster; docs/area.md has the figures.
+factor made once (unsigned radix 4: no sign rows, and fewer dots than Booth's), or one for every bit where that factor
+is short.  All rows, those to be subtracted inverted, and one constant that corrects for the inversions, meet in one
+tree of full and half adders, which takes the earliest bits first.  docs/area.md tells what that saves.
 """
 
 from __future__ import annotations

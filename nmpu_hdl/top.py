@@ -10,8 +10,8 @@ from amaranth.lib.wiring import In, Out
 
 from .config import NmpuConfig
 from .lane import Lane, lane_settings
-from .modules import place
 from .memory import ParamMemory, TileArbiter
+from .modules import place
 from .ports import Port, config_ports, top_ports
 from .sequencer import Sequencer, side_layout
 from .stage import Pipeline

@@ -56,8 +56,8 @@ def _netlist(name: str, component: wiring.Component, library: ModuleLibrary) -> 
 def _to_verilog(netlist: str) -> str:
     """RTLIL to Verilog by Yosys, tidied so that a person can read it.
 
-    Not Amaranth's own converter: that runs Yosys as WebAssembly, which takes seconds the first time.  And in a process of
-    its own, for Yosys numbers what it makes by counters that never start over, and leaves the process when in trouble.
+    Not Amaranth's own converter: that runs Yosys as WebAssembly, which takes seconds the first time.  And in a process
+    of its own, for Yosys numbers what it makes by counters that never start over, and in trouble it exits.
     """
     with tempfile.TemporaryDirectory(prefix="nmpu-") as folder:
         source, target = Path(folder, "nmpu.il"), Path(folder, "nmpu.v")
@@ -101,7 +101,13 @@ def manifest(config: NmpuConfig) -> dict[str, Any]:
             "slots": config.array.slots,
             "word_width": derived.param_width,
             "fields": [
-                {"name": f.name, "lsb": f.lsb, "width": f.width, "signed": f.number.signed, "format": str(f.format or f.number)}
+                {
+                    "name": f.name,
+                    "lsb": f.lsb,
+                    "width": f.width,
+                    "signed": f.number.signed,
+                    "format": str(f.format or f.number),
+                }
                 for f in derived.param_fields
             ],
             "memory": config.how.memory,

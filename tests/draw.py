@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from pydantic import ValidationError
 
 from golden import Params
 from nmpu_hdl.config import NmpuConfig
 from nmpu_hdl.formats import Activation, Format, Overflow, Rounding
+from nmpu_hdl.presets import build
 from nmpu_hdl.settings import PassSettings
 
 Rng = np.random.Generator
@@ -19,9 +19,10 @@ def draw_config(rng: Rng, lanes: int = 2, slots: int = 2) -> NmpuConfig:
     """A configuration from anywhere in the accepted space; the few that are refused as too wide are drawn again."""
     while True:
         try:
-            return NmpuConfig(**_fields(rng, lanes, slots))
-        except ValidationError as error:
-            assert "would take" in str(error), error
+            return build(_fields(rng, lanes, slots))
+        except ValueError as error:
+            if "would take" not in str(error):
+                raise
 
 
 def _fields(rng: Rng, lanes: int, slots: int) -> dict[str, Any]:
@@ -34,8 +35,8 @@ def _fields(rng: Rng, lanes: int, slots: int) -> dict[str, Any]:
         "codes": {"counts": int(rng.integers(1, 3)), "format": _format(rng, 2, 16)},
         "scale": {"format": _format(rng, 2, 16)},
         "shift": {"min": least, "max": most, "granularity": granularity},
-        "offset": {"format": _format(rng, 2, 24), "max_shift": int(rng.choice([0, 0, rng.integers(1, 8)]))},
-        "guard": int(rng.choice([0, 1, rng.integers(0, 13)])),
+        "offset": {"format": _format(rng, 2, 24), "max_shift": int(rng.integers(1, 8) * rng.integers(2))},
+        "guard": int(rng.integers(0, 13) if rng.integers(2) else rng.integers(2)),
         "norm": {
             "kind": str(rng.choice(["none", "affine"])),
             "scale": _format(rng, 2, 16),
@@ -70,8 +71,8 @@ def draw_settings(rng: Rng, config: NmpuConfig, columns: int | None = None) -> P
         columns=columns,
         shift=int(rng.integers(config.shift.min, config.shift.max + 1)),
         offset_shift=int(rng.integers(0, config.offset.max_shift + 1)),
-        rounding=rng.choice(list(config.rounding.modes)),
-        activation=rng.choice(list(config.activation.modes)),
+        rounding=rng.choice([str(mode) for mode in config.rounding.modes]),
+        activation=rng.choice([str(mode) for mode in config.activation.modes]),
         clip_low=int(rng.integers(out.low, out.high + 1)),
         clip_high=int(rng.integers(out.low, out.high + 1)),
     )

@@ -33,7 +33,9 @@ def rounded(value: Fraction, mode: str) -> int:
     raise AssertionError(mode)
 
 
-def column(config: NmpuConfig, codes: list[int], params: Params, c: int, settings: PassSettings) -> tuple[int, bool, bool]:
+def column(
+    config: NmpuConfig, codes: list[int], params: Params, c: int, settings: PassSettings
+) -> tuple[int, bool, bool]:
     """Activation and flags of column ``c``: docs/arithmetic.md word for word, in units as a person reads them."""
     fraction = config.codes.format.fraction + config.scale.format.fraction
     guard = config.guard

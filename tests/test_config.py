@@ -36,7 +36,7 @@ from nmpu_hdl.settings import PassSettings
             "shift.granularity=fixed",
             "shift: granularity = fixed needs min = max, not -1 and 6; set both to the shift you want",
         ),
-        ("shift.max=-1", "shift: granularity = layer with min = max = -1 leaves no choice; use granularity = fixed"),
+        ("shift.max=-1", "shift: granularity = layer with min = max = -1 is no choice; use granularity = fixed"),
         (
             "rounding.modes=up",
             "rounding.modes = 'up': input should be 'floor', 'half_up', 'half_even' or 'half_away'",
@@ -48,14 +48,23 @@ from nmpu_hdl.settings import PassSettings
     ],
 )
 def test_complaints(setting: str, message: str) -> None:
-    with pytest.raises(ValueError, match="^") as caught:
+    with pytest.raises(ValueError, match=r"^") as caught:
         load(settings=[setting])
     assert str(caught.value) == message
 
 
 def test_too_wide_is_refused_by_name() -> None:
-    settings = ["codes.format=UQ16.0", "scale.format=UQ16.0", "shift.min=-8", "guard=12", "norm.kind=affine", "norm.scale=SQ8.8"]
-    with pytest.raises(ValueError, match=r"^the value 'norm_sum' would take 68 bits, the most is 62; a smaller norm.scale"):
+    settings = [
+        "codes.format=UQ16.0",
+        "scale.format=UQ16.0",
+        "shift.min=-8",
+        "guard=12",
+        "norm.kind=affine",
+        "norm.scale=SQ8.8",
+    ]
+    with pytest.raises(
+        ValueError, match=r"^the value 'norm_sum' would take 68 bits, the most is 62; a smaller norm.scale"
+    ):
         load(settings=settings)
 
 
@@ -118,9 +127,13 @@ def test_formats() -> None:
 
 def test_number_widths_are_least() -> None:
     for low in range(-9, 1):
-        for high in range(0, 10):
+        for high in range(10):
             number = Number(low, high, 0)
-            span = [w for w in range(1, 8) if (-(1 << (w - 1)) <= low and high < 1 << (w - 1)) or (not low and high < 1 << w)]
+            span = [
+                w
+                for w in range(1, 8)
+                if (-(1 << (w - 1)) <= low and high < 1 << (w - 1)) or (not low and high < 1 << w)
+            ]
             assert number.width == min(span), number
 
 

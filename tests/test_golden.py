@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 
 import golden
-from nmpu_hdl.config import NmpuConfig
-from nmpu_hdl.settings import PassSettings
 
 from .draw import draw_codes, draw_config, draw_params, draw_settings
 from .oracle import column

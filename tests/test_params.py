@@ -33,7 +33,9 @@ def test_quantized_stays_within_its_stated_error(extra: list[str], seed: int) ->
     rng = np.random.default_rng(seed)
     gain = rng.uniform(0.02, 0.2, (2, 256))
     offset = rng.uniform(-30, 30, 256)
-    bn = BatchNorm(rng.uniform(0.5, 1.3, 256), rng.uniform(-5, 5, 256), rng.uniform(-9, 9, 256), rng.uniform(0.5, 2, 256))
+    bn = BatchNorm(
+        rng.uniform(0.5, 1.3, 256), rng.uniform(-5, 5, 256), rng.uniform(-9, 9, 256), rng.uniform(0.5, 2, 256)
+    )
     q = golden.quantize(config, gain, offset, bn)
     codes = rng.integers(0, 1024, (200, 2, 256))
     settings = PassSettings.of(config, shift=q.shift, offset_shift=q.offset_shift)
@@ -57,7 +59,9 @@ def test_the_largest_shift_that_fits_is_taken() -> None:
 def test_nothing_is_clipped_silently() -> None:
     config = preset("paper")
     ones, zeros = np.ones((2, 4)), np.zeros(4)
-    with pytest.raises(ValueError, match=r"^the gain of column 2 needs 2.5, outside scale.format = UQ1.7 \(0..1.99219\); 1 column so"):
+    with pytest.raises(
+        ValueError, match=r"^the gain of column 2 needs 2.5, outside scale.format = UQ1.7 \(0..1.99219\); 1 column so"
+    ):
         golden.quantize(config, ones * [1, 1, 5, 1], zeros)
     with pytest.raises(ValueError, match=r"^the gain of column 0 needs -"):
         golden.quantize(config, -ones, zeros)

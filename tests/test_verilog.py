@@ -13,7 +13,7 @@ import pytest
 from nmpu_hdl.presets import PRESETS, load, preset
 from nmpu_hdl.verilog import emit, manifest
 
-EMIT = "from nmpu_hdl.presets import preset; from nmpu_hdl.verilog import emit; import sys; sys.stdout.write(emit(preset('{}')))"
+EMIT = "from nmpu_hdl.presets import preset as p; from nmpu_hdl.verilog import emit; print(emit(p('{}')), end='')"
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -50,7 +50,9 @@ def test_ports_are_the_manifest_s(name: str) -> None:
     top = emit(config).split("\nmodule nmpu(", 1)[1].split("endmodule", 1)[0]
     declared = {
         (direction, int(high or 0) + 1, port)
-        for direction, high, port in re.findall(r"^  (input|output) (?:signed )?(?:\[(\d+):0\] )?(\w+);", top, re.MULTILINE)
+        for direction, high, port in re.findall(
+            r"^  (input|output) (?:signed )?(?:\[(\d+):0\] )?(\w+);", top, re.MULTILINE
+        )
     }
     promised = {(f"{p['direction']}put", p["width"], p["name"]) for p in manifest(config)["ports"]}
     assert declared == promised | {("input", 1, "clk"), ("input", 1, "rst")}
