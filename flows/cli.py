@@ -26,7 +26,7 @@ from .generate import generate as generate_step
 from .lint import lint as lint_step
 from .run import Options, run_all
 from .simulate import simulate as simulate_step
-from .tool import ToolFailed, write_atomic
+from .tool import ToolFailed, ToolMissing, write_atomic
 
 __all__ = ["app", "main"]
 
@@ -212,10 +212,16 @@ def doctor(as_json: Json = False) -> None:
     _exit_unless(all(f.version or f.optional for f in findings))
 
 
+_INTERRUPTED = 130
+"""What typer returns where it has caught a KeyboardInterrupt."""
+
+
 def main() -> None:
     """Run the command line; complaints are one line on stderr, status 2, or 1 where a tool or a check failed."""
     try:
         status = app(standalone_mode=False)
+        if status == _INTERRUPTED:
+            raise KeyboardInterrupt
     except ToolFailed as error:
         status = _complain(error, 1)
     except typer.exceptions.TyperException as error:
@@ -225,7 +231,7 @@ def main() -> None:
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         status = _complain(f"{where}{error.strerror or error}", 2)
-    except ValueError as error:
+    except (ValueError, ToolMissing) as error:
         status = _complain(error, 2)
     sys.exit(status)
 

@@ -1,0 +1,161 @@
+"""The command line as a user meets it: what it prints, and one clear line for every mistake."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+PROGRAM = [sys.executable, "-c", "from flows.cli import main; main()"]
+
+
+def nmpu(*words: str, cwd: Path, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*PROGRAM, *words], cwd=cwd, env=env, capture_output=True, text=True, check=False)
+
+
+def expect_complaint(done: subprocess.CompletedProcess[str], status: int, *parts: str) -> None:
+    """One line on stderr that has all ``parts``, nothing on stdout, and that exit status."""
+    assert done.returncode == status, done.stderr
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert done.stderr.startswith("nmpu: ")
+    for part in parts:
+        assert part in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "parts"),
+    [
+        (["generate", "--set", "array.lane=4"], ["unknown key 'array.lane'", "'array.lanes'"]),
+        (["generate", "--set", "array.lanes=7"], ["lanes = 7 does not divide columns = 256"]),
+        (["generate", "--width", "0"], ["width = 0 is outside 2..16 bits"]),
+        (["generate", "--set", "offset.format=SQ20.9"], ["offset.format: SQ20.9 has 29 bits; offsets take 2 to 24"]),
+        (["generate", "none.toml"], ["none.toml: No such file or directory"]),
+        (["generate", "--preset", "papers"], ["there is no preset 'papers'; paper, tiny, wide are there"]),
+        (["generate", "--set", "guard"], ["--set guard: write group.field=value"]),
+        (["generate", "-o", "file/below"], ["file/below", "Not a directory"]),
+        (["generate", "--wide"], ["--wide"]),
+        (["generates"], ["generates"]),
+        (["area", "--preset", "tiny", "--lib", "none.lib"], ["none.lib"]),
+        (["area", "--preset", "tiny", "--lib", "cut.lib"], ["cut.lib"]),
+        (["sim", "--preset", "tiny", "--simulator", "modelsim"], ["modelsim"]),
+        (["init", "there.toml"], ["there.toml is there already; --force overwrites it"]),
+    ],
+)
+def test_mistakes(words: list[str], parts: list[str], tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "there.toml").touch()
+    neutral = (Path(__file__).parent.parent / "flows" / "neutral.lib").read_text()
+    (tmp_path / "cut.lib").write_text(neutral[: len(neutral) // 2])
+    expect_complaint(nmpu(*words, cwd=tmp_path), 2, *parts)
+    assert not list(tmp_path.rglob("*.tmp"))
+    if words[0] == "generate":
+        assert not (tmp_path / "build").exists()
+
+
+def test_no_compiler(tmp_path: Path) -> None:
+    """A PATH with everything but g++."""
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    for name in ("make", "perl", "python3", "env", "sh", "bash"):
+        (tools / name).symlink_to(shutil.which(name) or name)
+    done = nmpu("sim", "--preset", "tiny", cwd=tmp_path, env={**os.environ, "PATH": str(tools)})
+    expect_complaint(done, 2, "g++", "apt-get install")
+    assert not (tmp_path / "build" / "tiny" / "sim" / "result.json").exists()
+
+
+def test_full_disk_leaves_nothing_half_written(tmp_path: Path) -> None:
+    def small_files_only() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (6000, 6000))
+
+    done = subprocess.run(
+        [*PROGRAM, "generate", "--preset", "tiny"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+        preexec_fn=small_files_only,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode in (1, 2)
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_interrupt_leaves_nothing_half_written(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [*PROGRAM, "run", "--preset", "tiny"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    sim = tmp_path / "build" / "tiny" / "sim"
+    while not sim.exists() and process.poll() is None:
+        time.sleep(0.05)
+    time.sleep(0.5)
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (2, "", "nmpu: interrupted; what was finished is kept\n")
+    assert not (sim / "result.json").exists()
+    assert (tmp_path / "build" / "tiny" / "lint" / "result.json").exists()
+    assert not (tmp_path / "build" / "tiny" / "report.md").exists()
+
+
+def test_run_tiny_then_resume(tmp_path: Path) -> None:
+    first = nmpu("run", "--preset", "tiny", "--json", cwd=tmp_path)
+    assert first.returncode == 0, first.stderr
+    result = json.loads(first.stdout)
+    assert result["passed"]
+    assert result["sim"]["failed"] == 0
+    assert result["sim"]["columns_checked"] > 1000
+    assert result["area"]["ge"] > result["area"]["lane_ge"] > 0
+    assert first.stderr == ""
+    report = (tmp_path / "build" / "tiny" / "report.md").read_text()
+    assert "All passed" in report
+    again = nmpu("run", "--preset", "tiny", "--json", cwd=tmp_path)
+    assert json.loads(again.stdout) == result, "a second run takes the results of the first, timings included"
+
+
+def test_init_generate_from_the_file(tmp_path: Path) -> None:
+    assert nmpu("init", "--width", "6", cwd=tmp_path).stdout == "wrote nmpu.toml\n"
+    done = nmpu("generate", "nmpu.toml", "--set", "how.stages=2", "-o", "out", "--json", cwd=tmp_path)
+    manifest = json.loads(done.stdout)
+    assert manifest["latency_cycles"] == 2
+    assert manifest["config"]["output"]["format"] == "SQ6.0"
+    assert manifest == json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["config.json", "manifest.json", "nmpu.v"]
+
+
+def test_lint_json(tmp_path: Path) -> None:
+    done = nmpu("lint", "--preset", "tiny", "--json", cwd=tmp_path)
+    assert json.loads(done.stdout)["clean"], done.stdout
+
+
+def test_area_json_has_what_was_promised(tmp_path: Path) -> None:
+    done = nmpu("area", "--preset", "tiny", "--json", cwd=tmp_path)
+    result = json.loads(done.stdout)
+    for key in ("top", "library", "ge", "sequential_ge", "lane_ge", "critical_path_ps", "tools"):
+        assert result[key] is not None, key
+    assert result["area_um2"] is None
+    assert {"nmpu", "nmpu_lane", "nmpu_sequencer"} <= {block["name"] for block in result["blocks"]}
+
+
+def test_doctor_and_schema_and_version(tmp_path: Path) -> None:
+    tools = {tool["name"]: tool for tool in json.loads(nmpu("doctor", "--json", cwd=tmp_path).stdout)["tools"]}
+    assert tools["g++"]["version"]
+    assert tools["verilator"]["version"]
+    assert "amaranth" in nmpu("doctor", cwd=tmp_path).stdout
+    assert json.loads(nmpu("schema", cwd=tmp_path).stdout)["title"] == "NmpuConfig"
+    assert nmpu("--version", cwd=tmp_path).stdout.startswith("nmpu-hdl ")
+    assert "generate" in nmpu("--help", cwd=tmp_path).stdout
