@@ -29,7 +29,7 @@ def leaky(a: Fixed, bits: int, chosen: Value) -> Fixed:
     return Fixed(Mux(chosen & a.value[-1], a.value, whole.value), whole.number)
 
 
-def saturate(m: Module, y: Narrow, form: Format, relu: Value, limited: Value) -> Clipped:
+def saturate(m: Module, y: Narrow, form: Format, relu: Value, limited: Value | None) -> Clipped:
     """Limit ``y`` (no fraction bits) to ``form``; where ``relu``, what is negative is 0 and no overflow.
 
     Only the bits above the output's tell whether ``y`` fits: all of them must equal the sign.
@@ -39,7 +39,8 @@ def saturate(m: Module, y: Narrow, form: Format, relu: Value, limited: Value) ->
         y: the rounded value, and whether it is beyond what its bits can tell.
         form: the output format.
         relu: ReLU is in force.
-        limited: overflow saturates; else it wraps.  The flags tell of it either way.
+        limited: overflow saturates where this is true, else it wraps; None: it always saturates.  The flags tell of it
+            either way.
     """
     value, number = y.kept.value, y.kept.number
     sign = value[-1] if number.signed else C(0, 1)
@@ -54,7 +55,8 @@ def saturate(m: Module, y: Narrow, form: Format, relu: Value, limited: Value) ->
         above.eq(Mux(y.beyond, ~y.sign, too_high)),
         below.eq(Mux(y.beyond, y.sign, too_low) & ~relu),
     ]
-    bounded = Mux(above & limited, C(form.high, form.width), Mux(below & limited, C(form.low, form.width), code))
+    top, bottom = (above, below) if limited is None else (above & limited, below & limited)
+    bounded = Mux(top, C(form.high, form.width), Mux(bottom, C(form.low, form.width), code))
     return Clipped(Mux(relu & negative, 0, bounded)[: form.width], below, above)
 
 

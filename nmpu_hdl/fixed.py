@@ -59,7 +59,10 @@ class Fixed:
         cut = self.number.fraction - fraction
         if cut <= 0:
             return self.aligned(fraction)
-        return Fixed(self.value >> cut, self.number.floor(fraction)).trimmed()
+        if cut >= len(self.value):  # nothing but the sign is left
+            return Fixed(self.value >> cut, self.number.floor(fraction)).trimmed()
+        kept = self.value[cut:]
+        return Fixed(kept.as_signed() if self.value.shape().signed else kept, self.number.floor(fraction)).trimmed()
 
 
 def choose(select: Value, options: Mapping[int, Value], default: Value) -> Value:
@@ -97,4 +100,4 @@ def requantize(m: Module, a: Fixed, modes: tuple[Rounding, ...], select: Value) 
     term = choose(select, {mode.code: addend[mode] for mode in modes[1:]}, addend[modes[0]])
     total = Signal(shape(Number(a.number.low, a.number.high + half, cut)), name="biased")
     m.d.comb += total.eq(a.value + term)
-    return Fixed(total >> cut, a.number.rounded()).trimmed()
+    return Fixed(total, Number(a.number.low, a.number.high + half, cut)).floor(0)

@@ -122,7 +122,7 @@ class Lane(wiring.Component):
             exact = leaky(exact, config.activation.leaky_shift, chosen[Activation.LEAKY])
         rounding = (Rounding.FLOOR,) if self._bias else config.rounding.modes
         rounded = requantize(m, exact, rounding, self._setting("rounding"))
-        limited = C(1, 1) if config.output.overflow is Overflow.SATURATE else chosen[Activation.CLIP]
+        limited = None if config.output.overflow is Overflow.SATURATE else chosen[Activation.CLIP]
         result = saturate(m, a._replace(kept=rounded), form, chosen[Activation.RELU], limited)
         if Activation.CLIP in modes:
             result = clip(result, form, (self.clip_low, self.clip_high), chosen[Activation.CLIP])

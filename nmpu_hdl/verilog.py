@@ -25,10 +25,9 @@ from .top import Nmpu
 __all__ = ["digest", "emit", "manifest"]
 
 _TIDY = (
-    "proc",
+    "proc -noopt",
     "setattr -unset init w:*",
     "delete t:$meminit*",
-    "opt_expr",
     "opt_clean",
     "opt_merge",
     "opt_dff -nosdff",
