@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Module, Mux
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
 from .config import NmpuConfig
+from .modules import place
 
-__all__ = ["ParamMemory", "TileArbiter", "TileSignature"]
+__all__ = ["LaneMemory", "ParamMemory", "TileArbiter", "TileSignature"]
 
 
 class TileSignature(wiring.Signature):
@@ -38,7 +39,7 @@ class TileSignature(wiring.Signature):
 
 
 class ParamMemory(wiring.Component):
-    """A behavioural SRAM tile.  Its content is undefined (0 in simulation) until written.
+    """A behavioural SRAM tile, a :class:`LaneMemory` for each lane.  Its content is undefined until written.
 
     Args:
         config: gives slots, lanes and the width of a lane's word.
@@ -50,17 +51,54 @@ class ParamMemory(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        array = self._config.array
-        m.submodules.cells = cells = memory.Memory(shape=len(self.tile.wdata), depth=array.slots, init=[])
-        write = cells.write_port(granularity=self._config.derived.param_width)
-        read = cells.read_port()
+        tile, width = self.tile, self._config.derived.param_width
+        read = Signal()
+        m.d.comb += read.eq(tile.en & ~tile.we.any())
+        for k in range(self._config.array.lanes):
+            words = LaneMemory(width, self._config.array.slots)
+            place(m, platform, "words", words, f"words_{k}")
+            m.d.comb += [
+                words.write.eq(tile.en & tile.we[k]),
+                words.read.eq(read),
+                words.addr.eq(tile.addr),
+                words.wdata.eq(tile.wdata.word_select(k, width)),
+                tile.rdata.word_select(k, width).eq(words.rdata),
+            ]
+        return m
+
+
+class LaneMemory(wiring.Component):
+    """The words of one lane.
+
+    Args:
+        width: bits of a word.
+        depth: words.
+    """
+
+    def __init__(self, width: int, depth: int) -> None:
+        self._width, self._depth = width, depth
+        address = range(max(depth, 2))
+        super().__init__(
+            {
+                "write": In(1),
+                "read": In(1),
+                "addr": In(address),
+                "wdata": In(width),
+                "rdata": Out(width),
+            }
+        )
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        m.submodules.cells = cells = memory.Memory(shape=self._width, depth=self._depth, init=[])
+        write, read = cells.write_port(), cells.read_port()
         m.d.comb += [
-            write.addr.eq(self.tile.addr),
-            write.data.eq(self.tile.wdata),
-            write.en.eq(Mux(self.tile.en, self.tile.we, 0)),
-            read.addr.eq(self.tile.addr),
-            read.en.eq(self.tile.en & ~self.tile.we.any()),
-            self.tile.rdata.eq(read.data),
+            write.addr.eq(self.addr),
+            write.data.eq(self.wdata),
+            write.en.eq(self.write),
+            read.addr.eq(self.addr),
+            read.en.eq(self.read),
+            self.rdata.eq(read.data),
         ]
         return m
 

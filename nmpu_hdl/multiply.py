@@ -1,7 +1,7 @@
 """Sums of products in one carry-save tree, for a single carry chain to finish.
 
 Each product is unfolded into rows: one for every *two* bits of its shorter factor, with three times the longer factor
-made once (unsigned radix 4: no sign rows, and fewer bits than Booth's), or one for every bit where that factor is short.
+made once (unsigned radix 4: no sign rows, and fewer bits than Booth's), or one for every bit where it is short.
 All rows, those to be subtracted inverted, and one constant that corrects for the inversions, meet in one tree of
 carry-save adders.  docs/area.md tells what that saves.
 

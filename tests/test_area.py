@@ -143,7 +143,7 @@ def test_tools_that_fail(folder: Path, tiny: AreaResult, tmp_path: Path) -> None
         run_script(["read_verilog nowhere.v"], tmp_path, ("x.json",))
     with pytest.raises(ToolFailed, match=r"ended without writing x\.json"):
         run_script(["log nothing"], tmp_path, ("x.json",))
-    with pytest.raises(ToolFailed, match="stopped: ERROR: so it seems"):
+    with pytest.raises(ToolFailed, match=r"stopped: .*ERROR: so it seems"):
         run_script(["tee -o x.json log yes", "log ERROR: so it seems"], tmp_path, ("x.json",))
     assert not (tmp_path / "x.json").exists()
     with pytest.raises(ValueError, match="has no module other; it has nmpu, "):
@@ -153,13 +153,13 @@ def test_tools_that_fail(folder: Path, tiny: AreaResult, tmp_path: Path) -> None
 BENCH = """`timescale 1ns/1ps
 module bench;
   reg clk = 0, rst = 1;
-  integer k, compared = 0, wrong = 0;
+  integer k, j, compared = 0, wrong = 0;
   reg [{bits}:0] stimulus;
   {wires}
   nmpu rtl({rtl}, .clk(clk), .rst(rst));
   gates netlist({gates}, .clk(clk), .rst(rst));
   always @(negedge clk) begin
-    for (k = 0; k <= {bits}; k = k + 1) stimulus[k] <= $random;
+    for (j = 0; j <= {bits}; j = j + 1) stimulus[j] <= $random;
     rst <= $time < 40;
   end
   always @(posedge clk) if ($time > 100) begin
@@ -207,7 +207,9 @@ def test_netlist_does_what_the_source_does(tiny: AreaResult, folder: Path, tmp_p
     text = source + netlist.replace("module nmpu(", "module gates(") + models + bench
     (tmp_path / "all.v").write_text(text)
     subprocess.run(["iverilog", "-g2005", "-o", "all", "-s", "bench", "all.v"], cwd=tmp_path, check=True)
-    said = subprocess.run(["vvp", "-n", "all"], cwd=tmp_path, check=True, capture_output=True, text=True).stdout
+    said = subprocess.run(
+        ["vvp", "-n", "all"], cwd=tmp_path, check=True, capture_output=True, text=True, timeout=120
+    ).stdout
     found = re.search(r"compared (\d+) wrong (\d+)", said)
     assert found, said
     assert int(found[1]) > 20000

@@ -40,6 +40,7 @@ def test_one_lane_module_many_instances() -> None:
         "nmpu_memory",
         "nmpu_pipeline",
         "nmpu_sequencer",
+        "nmpu_words",
     ]
     assert len(re.findall(r"^  nmpu_lane lane_\d+ \($", text, re.MULTILINE)) == 64
 

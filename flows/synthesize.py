@@ -1,0 +1,234 @@
+"""Verilog to a netlist of library cells, by Yosys and ABC."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .library import Library
+from .tool import ToolFailed, write_atomic
+from .yosys import run_script
+
+__all__ = ["RECIPE", "Mapped", "Netlist", "Recipe", "parse_delays", "parse_stat", "synthesize"]
+
+CACHE = "cells.cache"
+NETLIST, MODULES, FLAT = "netlist.v", "modules.json", "flat.json"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How logic is made.
+
+    Args:
+        logic: Yosys passes from modules to gates of its own, before flip-flops are mapped.
+        abc: commands of ABC for modules of arithmetic, after it has read their gates, ``{D}`` being the target;
+            other modules take Yosys' own script for sized libraries, and so do all where this is empty.
+        arithmetic: names of the modules of arithmetic.
+        target_ps: what ABC sizes for; 1 asks for the least delay.
+    """
+
+    logic: tuple[str, ...]
+    abc: tuple[str, ...] = ()
+    arithmetic: frozenset[str] = frozenset()
+    target_ps: int = 1
+
+
+RECIPE = Recipe(
+    logic=(
+        "proc",
+        "opt_expr",
+        "opt_clean",
+        "opt -nodffe -nosdff",
+        "wreduce",
+        "peepopt",
+        "opt_clean",
+        "alumacc",
+        "opt",
+        "memory -nomap",
+        "opt_clean",
+        "opt -fast -full",
+        "memory_map",
+        "opt -undriven -fine",
+        "techmap",
+        "opt -fast",
+    ),
+    abc=("strash", "ifraig", "strash", "dch", "amap -m", "buffer", "upsize {D}", "dnsize {D}", "stime -p"),
+    arithmetic=frozenset({"nmpu_lane"}),
+)
+"""The passes are those of Yosys' ``synth``, without such as find nothing here (state machines, sharing, a first run of
+ABC): they take most of its time on the parameter memory.  ``amap`` keeps the adders of a lane as they were made, where
+Yosys' script (``&nf``) takes about a tenth more area for the same delay; on memory and control that one is better."""
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """A module in library cells.
+
+    Args:
+        name: the module.
+        cells: library cells of its own, by type.
+        instances: submodules, by module.
+        delay_ps: the longest path inside as ABC estimates it, from input or flip-flop to output or flip-flop, without
+            wires, clock-to-q and setup; None where there is no logic.
+    """
+
+    name: str
+    cells: dict[str, int]
+    instances: dict[str, int]
+    delay_ps: float | None
+
+
+@dataclass(frozen=True)
+class Netlist:
+    """The result of a synthesis.
+
+    Args:
+        top: its module.
+        verilog: the flat netlist, one module named ``top`` with the ports of the source.
+        modules: every module as it was mapped, by name; just the top where the design was flattened first.
+        cells: cells of the flat netlist, by type.
+        yosys: what Yosys says of its version.
+    """
+
+    top: str
+    verilog: Path
+    modules: dict[str, Mapped]
+    cells: dict[str, int]
+    yosys: str
+
+    def instances(self, module: str) -> int:
+        """How often ``module`` occurs below the top."""
+        if module == self.top:
+            return 1
+        return sum(self.instances(m.name) * m.instances[module] for m in self.modules.values() if module in m.instances)
+
+
+def synthesize(
+    verilog: Path, top: str, work: Path, library: Library, *, flatten: bool = False, recipe: Recipe = RECIPE
+) -> Netlist:
+    """Map a design to a library.
+
+    Each module is optimized and mapped once, by itself, and its netlist is then put wherever it is instantiated: 64
+    lanes cost the time of one, and no gate is shared or moved across a module's edge.  With ``flatten`` everything is
+    optimized as one, which may save a little and takes far longer.
+
+    Leaves in ``work``: the script, its copies of source and library (``source.v``, ``cells.lib``), ``constr``,
+    ``command``, ``log``, ``netlist.v`` and Yosys' statistics (``modules.json``, ``flat.json``).
+
+    Args:
+        verilog: the source, all modules in one file.
+        top: the top module.
+        work: the folder to work in.
+        library: the cells; those it holds unusable are not used.
+        flatten: dissolve the hierarchy before, not after, the mapping.
+        recipe: how.
+
+    Raises:
+        ToolFailed: Yosys or ABC failed, or left something that is not a cell of the library.
+        ValueError: there is no such module in the source.
+        OSError: a file cannot be read or written.
+    """
+    source = verilog.read_text()
+    names = re.findall(r"^\s*module\s+\\?([\w$]+)", source, re.MULTILINE)
+    if top not in names:
+        raise ValueError(f"{verilog} has no module {top}; it has {', '.join(names) or 'none'}")
+    work.mkdir(parents=True, exist_ok=True)
+    write_atomic(work / "source.v", source)
+    write_atomic(work / "cells.lib", library.lean)
+    write_atomic(work / "constr", _constraints(library))
+    script = _script(top, [top] if flatten else names, flatten, recipe)
+    # A cache of our own: the one that Yosys shares takes a library that was just rewritten for the old one.
+    shutil.rmtree(work / CACHE, ignore_errors=True)
+    log = run_script(script, work, (NETLIST, MODULES, FLAT))
+    shutil.rmtree(work / CACHE, ignore_errors=True)
+    delays = parse_delays(log)
+    counts, yosys = parse_stat((work / MODULES).read_text())
+    flat, _ = parse_stat((work / FLAT).read_text())
+    modules = {}
+    for name, cells in counts.items():
+        own, instances = _sorted_out(name, cells, library, counts, work / "log")
+        modules[name] = Mapped(name, own, instances, delays.get(name))
+    cells, _ = _sorted_out(top, flat[top], library, {}, work / "log")
+    return Netlist(top, work / NETLIST, modules, cells, yosys)
+
+
+def parse_stat(text: str) -> tuple[dict[str, dict[str, int]], str]:
+    """Cells by type of every module, and the version, from what Yosys' ``stat -json`` writes.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    try:
+        data: dict[str, Any] = json.loads(text)
+        modules = {
+            name.removeprefix("\\"): {cell.removeprefix("\\"): int(n) for cell, n in found["num_cells_by_type"].items()}
+            for name, found in data["modules"].items()
+        }
+        version = re.search(r"\d\S*", data["creator"])
+    except (KeyError, AttributeError, ValueError, TypeError) as error:
+        raise ValueError(f"this is not what stat -json writes: {error!r}") from None
+    return modules, version[0] if version else data["creator"]
+
+
+def parse_delays(log: str) -> dict[str, float]:
+    """The longest path of every module in ps, from the log; modules without logic are not in it."""
+    delays: dict[str, float] = {}
+    module = ""
+    for line in log.splitlines():
+        if line.startswith("nmpu: module "):
+            module = line.split()[2]
+        elif module and line.startswith("ABC:"):
+            found = re.search(r"\bDelay\s*=\s*([\d.]+)\s*ps", line)
+            if found:
+                delays[module] = float(found[1])
+    return delays
+
+
+def _script(top: str, modules: list[str], flatten: bool, recipe: Recipe) -> list[str]:
+    abc = f"abc -liberty cells.lib -constr constr -D {recipe.target_ps}"
+    # In line, for ABC takes no file whose path has a space.
+    arithmetic = f" -script +{';'.join(recipe.abc).replace(' ', ',')}"
+    commands = [f"libcache -scl -dir {CACHE}", "read_verilog source.v", f"hierarchy -check -top {top}"]
+    if flatten:
+        commands += ["proc", "flatten -noscopeinfo", "opt_clean"]
+    commands += [*recipe.logic, "dfflibmap -liberty cells.lib", "simplemap", "opt -fast"]
+    for module in modules:  # one by one, so that the log tells whose delay it is
+        own = arithmetic if recipe.abc and module in recipe.arithmetic else ""
+        commands += [f"log nmpu: module {module}", f"{abc}{own} {module}"]
+    return [
+        *commands,
+        "log nmpu: done",
+        "setundef -zero",
+        "opt_clean",
+        f"tee -q -o {MODULES} stat -json",
+        "flatten -noscopeinfo",
+        "opt_clean -purge",
+        f"tee -q -o {FLAT} stat -json",
+        f"write_verilog -noattr -noexpr -simple-lhs {NETLIST}",
+    ]
+
+
+def _constraints(library: Library) -> str:
+    """What ABC is told of the surroundings; without it, it neither sizes gates nor estimates a delay."""
+    driver = f"set_driving_cell {library.driver.name}\n" if library.driver else ""
+    return f"{driver}set_load {library.output_load:.6g}\n"
+
+
+def _sorted_out(
+    module: str, counts: dict[str, int], library: Library, modules: dict[str, dict[str, int]], log: Path
+) -> tuple[dict[str, int], dict[str, int]]:
+    """Library cells and submodules apart."""
+    cells, instances = Counter[str](), Counter[str]()
+    for kind, count in counts.items():
+        if kind in library.cells:
+            cells[kind] += count
+        elif kind in modules:
+            instances[kind] += count
+        else:
+            raise ToolFailed(f"{library.name} has no cell for the {count} {kind} in {module}", log)
+    return dict(sorted(cells.items())), dict(sorted(instances.items()))
