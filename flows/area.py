@@ -16,7 +16,7 @@ from .tool import write_atomic
 
 __all__ = ["AreaResult", "Block", "area", "measure"]
 
-_TOP, _LANE, _MEMORY = "nmpu", "nmpu_lane", "nmpu_memory"
+_TOP, _LANE, _MEMORY = "nmpu", "nmpu_lane", ("nmpu_memory", "nmpu_words")
 
 
 class Block(BaseModel):
@@ -138,8 +138,8 @@ def _remarks(netlist: Netlist, library: Library, config: NmpuConfig, dont_use: S
     remarks = []
     if library.neutral:
         remarks.append("times of the neutral library are nominal: 20 ps stand for one FO4 inverter delay")
-    if config.how.memory == "internal" and _MEMORY in netlist.modules:
-        memory = _ge(netlist.modules[_MEMORY].cells, library)
+    if config.how.memory == "internal":
+        memory = sum(_ge(netlist.modules[m].cells, library) * netlist.instances(m) for m in _MEMORY)
         remarks.append(
             f"{memory:,.0f} GE are the parameter memory in flip-flops; how.memory = external leaves it to a macro"
         )

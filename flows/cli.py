@@ -21,6 +21,7 @@ from nmpu_hdl.presets import PRESETS, load, to_toml
 
 from .area import area as area_step
 from .doctor import examine
+from .gates import simulate_gates
 from .generate import VERILOG
 from .generate import generate as generate_step
 from .lint import lint as lint_step
@@ -128,15 +129,26 @@ def sim(
     simulator: Simulator = "verilator",
     waves: Waves = False,
     seed: Seed = 1,
+    gates: Annotated[bool, typer.Option("--gates", help="synthesize, and simulate the netlist")] = False,
+    lib: Lib = None,
+    dont_use: DontUse = None,
     as_json: Json = False,
 ) -> None:
-    """Run the cocotb regression on the generated Verilog."""
+    """Run the cocotb regression on the generated Verilog, or on gates."""
+    if not gates and (lib or dont_use):
+        raise ValueError("--lib and --dont-use choose cells for --gates; add it, or leave them out")
     config, work = _start(file, preset, width, sets, out)
     with _working() as say:
         say("generate")
         generate_step(config, work)
         say(f"simulate with {simulator}")
-        result = simulate_step(work, work / "sim", simulator=simulator, waves=waves, seed=seed)
+        if gates:
+            folder, cells = work / "gates", tuple(dont_use or ())
+            result = simulate_gates(
+                work, folder, library=lib, dont_use=cells, simulator=simulator, seed=seed, waves=waves
+            )
+        else:
+            result = simulate_step(work, work / "sim", simulator=simulator, waves=waves, seed=seed)
     if as_json:
         _print_json(result.model_dump(mode="json"))
     else:

@@ -72,6 +72,7 @@ def simulate(
     seed: int = 1,
     effort: int = 1,
     soak: int = 0,
+    bench: str = "tb.test_nmpu",
     tests: Sequence[str] = (),
     max_failures: int = 0,
     optimize: bool = False,
@@ -89,6 +90,7 @@ def simulate(
         seed: of all random choices; equal seeds give equal runs.
         effort: how many times the usual length random tests have.
         soak: columns of the sustained run; 0: those of 2,048 beats.
+        bench: the module of the tests.
         tests: run only these, by name; all if empty.
         max_failures: stop after so many failed tests; 0: never.
         optimize: let the C++ compiler optimize access to ports: a longer build, and a faster simulation of wide arrays.
@@ -113,7 +115,7 @@ def simulate(
     for stale in ("results.xml", "bench.json", "result.json", "dump.fst"):
         (work / stale).unlink(missing_ok=True)
     built = [run(command, work, log_name=f"{name}.log") for name, command in recipe.build]
-    env = simulators.cocotb_environment(config_file.resolve(), work / "results.xml", seed, tests, max_failures)
+    env = simulators.cocotb_environment(config_file.resolve(), work / "results.xml", seed, bench, tests, max_failures)
     done = run([*recipe.command, f"+effort={effort}", f"+soak={soak}"], work, env=env | recipe.env)
     result = _judge(simulator, work, done, sum(step.seconds for step in built), waves)
     write_atomic(work / "result.json", result.model_dump_json(indent=2) + "\n")
@@ -123,7 +125,7 @@ def simulate(
 def _judge(simulator: Simulator, work: Path, done: Completed, build_seconds: float, waves: bool) -> SimResult:
     """Put together what a simulation left in ``work``."""
     names, failures = parse_results(work / "results.xml", done.log)
-    bench = _bench(work / "bench.json", bool(failures), done.log)
+    numbers = _bench(work / "bench.json", bool(failures), done.log)
     dump = work / "dump.fst" if waves else None
     if dump and not dump.is_file():
         raise ToolFailed(f"{simulator} left no waves", done.log)
@@ -132,11 +134,11 @@ def _judge(simulator: Simulator, work: Path, done: Completed, build_seconds: flo
         tests=len(names),
         passed=len(names) - len(failures),
         failed=len(failures),
-        columns_checked=int(bench["columns_checked"]),
+        columns_checked=int(numbers["columns_checked"]),
         seconds=round(done.seconds, 3),
         build_seconds=round(build_seconds, 3),
-        soak_columns=int(bench["columns"]),
-        soak_seconds=round(bench["seconds"], 4),
+        soak_columns=int(numbers["columns"]),
+        soak_seconds=round(numbers["seconds"], 4),
         failures=failures,
         waves=dump,
     )

@@ -126,7 +126,7 @@ def _access(config: NmpuConfig) -> str:
 
 
 def cocotb_environment(
-    config: Path, results: Path, seed: int, tests: Sequence[str], max_failures: int
+    config: Path, results: Path, seed: int, bench: str, tests: Sequence[str], max_failures: int
 ) -> dict[str, str]:
     """What cocotb 2.1 reads from the environment.  Our own bench reads one variable: NMPU_CONFIG.
 
@@ -144,7 +144,7 @@ def cocotb_environment(
         "PYTHONPATH": os.pathsep.join(dict.fromkeys((home, *(os.path.abspath(p) for p in sys.path)))),
         "COCOTB_TOPLEVEL": "nmpu",
         "TOPLEVEL_LANG": "verilog",
-        "COCOTB_TEST_MODULES": "tb.test_nmpu",
+        "COCOTB_TEST_MODULES": bench,
         "COCOTB_TEST_FILTER": rf"\.({'|'.join(map(re.escape, tests))})$" if tests else "",
         "COCOTB_RESULTS_FILE": str(results),
         "COCOTB_RANDOM_SEED": str(seed),

@@ -36,6 +36,11 @@ def cut(value: APyFixedArray, fraction: int, mode: QuantizationMode) -> APyFixed
     return value.cast(int_bits=WIDE, frac_bits=fraction, quantization=mode)
 
 
+def integers(value: APyFixedArray) -> list[int]:
+    """Exact integers of values without fraction bits."""
+    return [int(v) for v in value.to_numpy()]
+
+
 def times_power(value: APyFixedArray, exponent: int) -> APyFixedArray:
     """Exact: the binary point moves."""
     moved = value << exponent if exponent >= 0 else value >> -exponent
@@ -63,17 +68,17 @@ def activations(config: NmpuConfig, a: APyFixedArray, settings: PassSettings) ->
         a = fx([s if x < 0 else x for s, x in zip(slope, a, strict=True)], int_bits=WIDE, frac_bits=40)
     y = cut(a, 0, MODES[settings.rounding])
     if settings.activation is Activation.RELU:
-        y = fx([max(int(float(v)), 0) for v in y], int_bits=WIDE, frac_bits=0)
+        y = fx([max(v, 0) for v in integers(y)], int_bits=WIDE, frac_bits=0)
     if settings.activation is Activation.CLIP:
-        limited = [min(max(int(float(v)), settings.clip_low), settings.clip_high) for v in y]
+        limited = [min(max(v, settings.clip_low), settings.clip_high) for v in integers(y)]
         y = fx(limited, int_bits=WIDE, frac_bits=0)
     out = config.output.format
     mode = OverflowMode.SAT if config.output.overflow is Overflow.SATURATE else OverflowMode.WRAP
     if out.signed:
-        return [int(float(v)) for v in y.cast(int_bits=out.width, frac_bits=0, overflow=mode)]
+        return integers(y.cast(int_bits=out.width, frac_bits=0, overflow=mode))
     if mode is OverflowMode.WRAP:
-        return [int(float(v)) % (1 << out.width) for v in y]
-    return [max(int(float(v)), 0) for v in y.cast(int_bits=out.width + 1, frac_bits=0, overflow=mode)]
+        return [v % (1 << out.width) for v in integers(y)]
+    return [max(v, 0) for v in integers(y.cast(int_bits=out.width + 1, frac_bits=0, overflow=mode))]
 
 
 @pytest.mark.parametrize("seed", range(120))

@@ -79,7 +79,15 @@ def test_measure_without_tools() -> None:
 
 def test_tiny_adds_up(tiny: AreaResult, folder: Path) -> None:
     blocks = {block.name: block for block in tiny.blocks}
-    assert set(blocks) == {"nmpu", "nmpu_lane", "nmpu_sequencer", "nmpu_arbiter", "nmpu_pipeline", "nmpu_memory"}
+    assert set(blocks) == {
+        "nmpu",
+        "nmpu_lane",
+        "nmpu_sequencer",
+        "nmpu_arbiter",
+        "nmpu_pipeline",
+        "nmpu_memory",
+        "nmpu_words",
+    }
     total = sum(block.ge * block.instances for block in tiny.blocks)
     assert 0.98 * total <= tiny.ge <= total + 0.01
     assert tiny.lane_ge == blocks["nmpu_lane"].ge
@@ -115,7 +123,7 @@ def test_wider_scales_cost_more(tiny: AreaResult, tmp_path: Path) -> None:
 
 def test_external_memory_is_not_counted(tiny: AreaResult, tmp_path: Path) -> None:
     outside = measured(load(preset_name="tiny", settings=["how.memory=external"]), tmp_path)
-    assert "nmpu_memory" not in {block.name for block in outside.blocks}
+    assert not {"nmpu_memory", "nmpu_words"} & {block.name for block in outside.blocks}
     assert outside.ge < tiny.ge / 1.5
     assert any("parameter memory" in warning for warning in tiny.warnings)
     assert not any("parameter memory" in warning for warning in outside.warnings)
@@ -127,7 +135,7 @@ def test_dont_use_is_obeyed(tiny: AreaResult, tmp_path: Path) -> None:
     assert any(name.startswith(("XOR2", "DFFE")) for name in tiny.cells)
     assert not any(re.match("X.*OR2_|DFFE_", name) for name in result.cells)
     assert any("NO_SUCH_*" in warning for warning in result.warnings)
-    assert sum(b.ge * b.instances for b in result.blocks if b.name != "nmpu_memory") > 0
+    assert sum(b.ge * b.instances for b in result.blocks if b.name not in ("nmpu_memory", "nmpu_words")) > 0
 
 
 def test_flattened_before_mapping(tiny: AreaResult, folder: Path, tmp_path: Path) -> None:

@@ -1,0 +1,48 @@
+"""The regression on gates: synthesize, then simulate the netlist with the library's own description of its cells."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from .generate import VERILOG
+from .library import Library
+from .models import cell_models
+from .simulate import SimResult, Simulator, simulate
+from .synthesize import synthesize
+from .tool import write_atomic
+
+__all__ = ["simulate_gates"]
+
+
+def simulate_gates(
+    build: Path,
+    work: Path,
+    *,
+    library: Path | None = None,
+    dont_use: Sequence[str] = (),
+    simulator: Simulator = "verilator",
+    seed: int = 1,
+    waves: bool = False,
+) -> SimResult:
+    """Map ``build/nmpu.v`` to cells and run the whole regression on the flat netlist, without delays.
+
+    Leaves in ``work`` what the synthesis leaves, ``cells.v``, and what :func:`flows.simulate.simulate` leaves.
+
+    Args:
+        build: folder with nmpu.v and config.json.
+        work: folder of this step.
+        library: a Liberty file; None for the neutral library.
+        dont_use: patterns of cells to avoid.
+        simulator: ``verilator`` or ``icarus``.
+        seed: of all random choices.
+        waves: record all signals.
+
+    Raises:
+        ToolFailed, ToolMissing, ValueError, OSError: as the two steps do.
+    """
+    cells = Library.read(library, dont_use)
+    netlist = synthesize(build / VERILOG, "nmpu", work / "netlist", cells)
+    models = work / "cells.v"
+    write_atomic(models, cell_models(cells, netlist.cells))
+    return simulate(build, work, netlist=netlist.verilog, models=[models], simulator=simulator, seed=seed, waves=waves)

@@ -1,0 +1,53 @@
+"""The regression on every preset as it is emitted, on the netlist of one, and exhaustively on small formats."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from flows.gates import simulate_gates
+from flows.generate import generate
+from flows.simulate import SimResult, simulate
+from flows.tool import find
+from nmpu_hdl.presets import PRESETS, load, preset
+
+needs_icarus = pytest.mark.skipif(
+    find("iverilog") is None, reason="iverilog is not installed (apt-get install iverilog)"
+)
+
+
+def expect_all_passed(result: SimResult, tests: int, columns: int) -> None:
+    assert not result.failures, result.failures[0]
+    assert (result.passed, result.failed, result.tests) == (tests, 0, tests)
+    assert result.columns_checked >= columns
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_verilator(name: str, tmp_path: Path) -> None:
+    generate(preset(name), tmp_path)
+    expect_all_passed(simulate(tmp_path, tmp_path / "sim"), 11, 10_000)
+
+
+@needs_icarus
+@pytest.mark.parametrize("name", ["tiny", "paper"])
+def test_icarus(name: str, tmp_path: Path) -> None:
+    generate(preset(name), tmp_path)
+    expect_all_passed(simulate(tmp_path, tmp_path / "sim", simulator="icarus"), 11, 10_000)
+
+
+@pytest.mark.parametrize("stages", [1, 3])
+def test_netlist(stages: int, tmp_path: Path) -> None:
+    """The very same regression on gates: cells of the neutral library, whose flip-flops start with anything."""
+    generate(load(preset_name="tiny", settings=[f"how.stages={stages}"]), tmp_path)
+    expect_all_passed(simulate_gates(tmp_path, tmp_path / "gates"), 11, 10_000)
+
+
+@pytest.mark.parametrize("multiplier", ["tree", "operator"])
+def test_every_code_and_scale_of_small_formats(multiplier: str, tmp_path: Path) -> None:
+    """256 pairs of codes x 256 pairs of scales x 8 offsets x 6 shifts x 2 activations."""
+    settings = ["array.columns=64", "array.lanes=64", f"how.multiplier={multiplier}"]
+    config = load(preset_name="tiny", settings=settings)
+    generate(config, tmp_path)
+    result = simulate(tmp_path, tmp_path / "sim", bench="tb.test_exhaustive", optimize=True)
+    expect_all_passed(result, 1, 256 * 256 * 8 * 6 * 2)
