@@ -57,7 +57,7 @@ RECIPE = Recipe(
         "techmap",
         "opt -fast",
     ),
-    abc=("strash", "ifraig", "strash", "dch", "amap -m", "buffer", "upsize {D}", "dnsize {D}", "stime -p"),
+    abc=("strash", "ifraig", "strash", "dch -f", "amap -m", "upsize {D}", "dnsize {D}", "stime -p"),
     arithmetic=frozenset({"nmpu_lane"}),
 )
 """The passes are those of Yosys' ``synth``, without such as find nothing here (state machines, sharing, a first run of

@@ -8,7 +8,7 @@ from amaranth.hdl import C, Module, Mux, Signal, Value
 
 from .affine import Narrow
 from .fixed import Fixed
-from .formats import Format
+from .formats import Format, Overflow
 
 __all__ = ["Clipped", "clip", "leaky", "saturate"]
 
@@ -29,7 +29,7 @@ def leaky(a: Fixed, bits: int, chosen: Value) -> Fixed:
     return Fixed(Mux(chosen & a.value[-1], a.value, whole.value), whole.number)
 
 
-def saturate(m: Module, y: Narrow, form: Format, relu: Value, limited: Value | None) -> Clipped:
+def saturate(m: Module, y: Narrow, form: Format, relu: Value, overflow: Overflow) -> Clipped:
     """Limit ``y`` (no fraction bits) to ``form``; where ``relu``, what is negative is 0 and no overflow.
 
     Only the bits above the output's tell whether ``y`` fits: all of them must equal the sign.
@@ -39,8 +39,7 @@ def saturate(m: Module, y: Narrow, form: Format, relu: Value, limited: Value | N
         y: the rounded value, and whether it is beyond what its bits can tell.
         form: the output format.
         relu: ReLU is in force.
-        limited: overflow saturates where this is true, else it wraps; None: it always saturates.  The flags tell of it
-            either way.
+        overflow: saturate, or wrap; the flags tell of it either way.
     """
     value, number = y.kept.value, y.kept.number
     sign = value[-1] if number.signed else C(0, 1)
@@ -55,19 +54,25 @@ def saturate(m: Module, y: Narrow, form: Format, relu: Value, limited: Value | N
         above.eq(Mux(y.beyond, ~y.sign, too_high)),
         below.eq(Mux(y.beyond, y.sign, too_low) & ~relu),
     ]
-    top, bottom = (above, below) if limited is None else (above & limited, below & limited)
-    bounded = Mux(top, C(form.high, form.width), Mux(bottom, C(form.low, form.width), code))
+    bounded: Value = code
+    if overflow is Overflow.SATURATE:
+        bounded = Mux(above, C(form.high, form.width), Mux(below, C(form.low, form.width), code))
     return Clipped(Mux(relu & negative, 0, bounded)[: form.width], below, above)
 
 
-def clip(saturated: Clipped, form: Format, limits: tuple[Value, Value], chosen: Value) -> Clipped:
-    """Where ``chosen``, limit to two run-time codes, the upper winning.
+def clip(m: Module, y: Narrow, saturated: Clipped, limits: tuple[Value, Value], chosen: Value) -> Clipped:
+    """Where ``chosen``, limit ``y`` to two run-time codes, the upper winning; else what is ``saturated`` stays.
 
-    The limits are output codes, so clipping what is saturated already gives what clipping the wide value would, and
-    the result cannot overflow: no flags.
+    Beside the saturation, not behind it.  The limits are output codes, so the result cannot overflow: no flags.
     """
     lower, upper = limits
-    code = saturated.y.as_signed() if form.signed else saturated.y
-    raised = Mux(code < lower, lower, code)
-    limited = Mux(raised > upper, upper, raised)
-    return Clipped(Mux(chosen, limited, code)[: form.width], saturated.low & ~chosen, saturated.high & ~chosen)
+    least = Signal.like(lower, name="clip_least")
+    over, under, code = Signal(name="over"), Signal(name="under"), Signal.like(saturated.y, name="unclipped")
+    m.d.comb += [
+        code.eq(y.kept.value),
+        least.eq(Mux(lower > upper, upper, lower)),
+        over.eq(Mux(y.beyond, ~y.sign, y.kept.value > upper)),
+        under.eq(Mux(y.beyond, y.sign, y.kept.value < least)),
+    ]
+    limited = Mux(over, upper.as_unsigned(), Mux(under, least.as_unsigned(), code))
+    return Clipped(Mux(chosen, limited, saturated.y), saturated.low & ~chosen, saturated.high & ~chosen)

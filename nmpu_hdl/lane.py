@@ -12,7 +12,7 @@ from . import affine
 from .activation import Clipped, clip, leaky, saturate
 from .config import NmpuConfig
 from .fixed import Fixed, requantize, shape
-from .formats import Activation, Number, Overflow, Rounding
+from .formats import Activation, Number, Rounding
 from .stage import Delay
 
 __all__ = ["Lane", "lane_settings"]
@@ -122,10 +122,10 @@ class Lane(wiring.Component):
             exact = leaky(exact, config.activation.leaky_shift, chosen[Activation.LEAKY])
         rounding = (Rounding.FLOOR,) if self._bias else config.rounding.modes
         rounded = requantize(m, exact, rounding, self._setting("rounding"))
-        limited = None if config.output.overflow is Overflow.SATURATE else chosen[Activation.CLIP]
-        result = saturate(m, a._replace(kept=rounded), form, chosen[Activation.RELU], limited)
+        y = a._replace(kept=rounded)
+        result = saturate(m, y, form, chosen[Activation.RELU], config.output.overflow)
         if Activation.CLIP in modes:
-            result = clip(result, form, (self.clip_low, self.clip_high), chosen[Activation.CLIP])
+            result = clip(m, y, result, (self.clip_low, self.clip_high), chosen[Activation.CLIP])
         return result
 
     def _chooses(self, mode: Activation) -> Value:

@@ -116,7 +116,7 @@ def test_same_area_again(tiny: AreaResult, tmp_path: Path) -> None:
 
 
 def test_wider_scales_cost_more(tiny: AreaResult, tmp_path: Path) -> None:
-    wider = measured(load(preset_name="tiny", settings=["scale.format=UQ1.5"]), tmp_path)
+    wider = measured(load(preset_name="tiny", settings=["scale.format=UQ1.7"]), tmp_path)
     assert wider.lane_ge > 1.2 * tiny.lane_ge
     assert wider.sequential_ge > tiny.sequential_ge
 
