@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -230,6 +231,7 @@ _INTERRUPTED = 130
 
 def main() -> None:
     """Run the command line; complaints are one line on stderr, status 2, or 1 where a tool or a check failed."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: tools are stopped, nothing is half-written
     try:
         status = app(standalone_mode=False)
         if status == _INTERRUPTED:

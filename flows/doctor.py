@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from .tool import ToolFailed, ToolMissing, environment, run
+from .tool import ToolFailed, ToolMissing, environment, require_headers, run
 
 __all__ = ["Finding", "examine"]
 
@@ -56,11 +56,12 @@ def examine() -> list[Finding]:
     """Look for everything that any command uses."""
     python = Finding("python", "everything", sys.version.split()[0], "install Python 3.11 or newer", False)
     packages = [Finding(name, use, _package(name), f"pip install {name}", False) for name, use in _PACKAGES]
+    headers = Finding("lz4.h, zlib.h", "sim --waves", _headers(), "apt-get install liblz4-dev zlib1g-dev", True)
     programs = [
         Finding(name, use, _program([name, *flags]), remedy, optional)
         for name, flags, use, remedy, optional in _PROGRAMS
     ]
-    return [python, *packages, *programs]
+    return [python, *packages, *programs, headers]
 
 
 def _package(name: str) -> str | None:
@@ -68,6 +69,14 @@ def _package(name: str) -> str | None:
         return version(name)
     except PackageNotFoundError:
         return None
+
+
+def _headers() -> str | None:
+    try:
+        require_headers("lz4.h", "zlib.h")
+    except ToolMissing:
+        return None
+    return "found"
 
 
 def _program(command: Sequence[str]) -> str | None:

@@ -45,7 +45,7 @@ _HOW_TO_GET = {
 }
 
 
-class ToolFailed(RuntimeError):  # noqa: N818, a state of affairs
+class ToolFailed(RuntimeError):
     """A tool was found and started, but did not do its work.
 
     Attributes:
@@ -58,7 +58,7 @@ class ToolFailed(RuntimeError):  # noqa: N818, a state of affairs
         self.log = log
 
 
-class ToolMissing(RuntimeError):  # noqa: N818
+class ToolMissing(RuntimeError):
     """A tool is not installed.  The message is one line that names it and how to get it."""
 
 

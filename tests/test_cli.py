@@ -91,7 +91,8 @@ def test_full_disk_leaves_nothing_half_written(tmp_path: Path) -> None:
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
-def test_interrupt_leaves_nothing_half_written(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupt_leaves_nothing_half_written(number: signal.Signals, tmp_path: Path) -> None:
     process = subprocess.Popen(
         [*PROGRAM, "run", "--preset", "tiny"],
         cwd=tmp_path,
@@ -104,7 +105,7 @@ def test_interrupt_leaves_nothing_half_written(tmp_path: Path) -> None:
     while not sim.exists() and process.poll() is None:
         time.sleep(0.05)
     time.sleep(0.5)
-    os.killpg(process.pid, signal.SIGINT)
+    process.send_signal(number)
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err) == (2, "", "nmpu: interrupted; what was finished is kept\n")
     assert not (sim / "result.json").exists()
