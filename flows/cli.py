@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -18,7 +18,7 @@ from rich.table import Table
 
 from nmpu_hdl import __version__
 from nmpu_hdl.config import NmpuConfig
-from nmpu_hdl.presets import PRESETS, load, to_toml
+from nmpu_hdl.presets import load, to_toml
 
 from .area import area as area_step
 from .doctor import examine
@@ -26,6 +26,19 @@ from .gates import simulate_gates
 from .generate import VERILOG
 from .generate import generate as generate_step
 from .lint import lint as lint_step
+from .options import (
+    DontUse,
+    Json,
+    Lib,
+    Preset,
+    Seed,
+    Sets,
+    Simulator,
+    Target,
+    Waves,
+    Width,
+    configured,
+)
 from .run import Options, run_all
 from .simulate import simulate as simulate_step
 from .tool import ToolFailed, ToolMissing, write_atomic
@@ -33,20 +46,6 @@ from .tool import ToolFailed, ToolMissing, write_atomic
 __all__ = ["app", "main"]
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, no_args_is_help=True)
-
-File = Annotated[Path | None, typer.Argument(help="configuration in TOML (default: the preset)", show_default=False)]
-Preset = Annotated[str | None, typer.Option("--preset", help=f"start from {', '.join(PRESETS)} (default: paper)")]
-Width = Annotated[int | None, typer.Option("--width", help="activation width, 2 to 16 bits: derive a consistent set")]
-Sets = Annotated[
-    list[str] | None, typer.Option("--set", metavar="GROUP.FIELD=VALUE", help="change a field; repeatable")
-]
-Out = Annotated[Path | None, typer.Option("-o", "--output", metavar="DIR", help="folder (default: build/<name>)")]
-Json = Annotated[bool, typer.Option("--json", help="print one JSON object and nothing else")]
-Simulator = Annotated[Literal["verilator", "icarus"], typer.Option("--simulator", help="verilator or icarus")]
-Waves = Annotated[bool, typer.Option("--waves", help="write FST waves")]
-Seed = Annotated[int, typer.Option("--seed", help="seed of the random stimulus")]
-Lib = Annotated[Path | None, typer.Option("--lib", help="Liberty file (default: the technology-neutral one)")]
-DontUse = Annotated[list[str] | None, typer.Option("--dont-use", metavar="GLOB", help="cells to avoid; repeatable")]
 
 
 @app.callback(invoke_without_command=True)
@@ -80,16 +79,10 @@ def schema() -> None:
 
 
 @app.command()
-def generate(
-    file: File = None,
-    preset: Preset = None,
-    width: Width = None,
-    sets: Sets = None,
-    out: Out = None,
-    as_json: Json = False,
-) -> None:
+@configured
+def generate(target: Target, as_json: Json = False) -> None:
     """Write the Verilog, its manifest and the whole configuration."""
-    config, work = _start(file, preset, width, sets, out)
+    config, work = target
     manifest = generate_step(config, work)
     if as_json:
         _print_json(manifest)
@@ -98,16 +91,10 @@ def generate(
 
 
 @app.command()
-def lint(
-    file: File = None,
-    preset: Preset = None,
-    width: Width = None,
-    sets: Sets = None,
-    out: Out = None,
-    as_json: Json = False,
-) -> None:
+@configured
+def lint(target: Target, as_json: Json = False) -> None:
     """Let Verilator look for mistakes in the generated Verilog."""
-    config, work = _start(file, preset, width, sets, out)
+    config, work = target
     with _working() as say:
         say("generate")
         generate_step(config, work)
@@ -121,12 +108,9 @@ def lint(
 
 
 @app.command()
+@configured
 def sim(
-    file: File = None,
-    preset: Preset = None,
-    width: Width = None,
-    sets: Sets = None,
-    out: Out = None,
+    target: Target,
     simulator: Simulator = "verilator",
     waves: Waves = False,
     seed: Seed = 1,
@@ -138,7 +122,7 @@ def sim(
     """Run the cocotb regression on the generated Verilog, or on gates."""
     if not gates and (lib or dont_use):
         raise ValueError("--lib and --dont-use choose cells for --gates; add it, or leave them out")
-    config, work = _start(file, preset, width, sets, out)
+    config, work = target
     with _working() as say:
         say("generate")
         generate_step(config, work)
@@ -160,18 +144,15 @@ def sim(
 
 
 @app.command()
+@configured
 def area(
-    file: File = None,
-    preset: Preset = None,
-    width: Width = None,
-    sets: Sets = None,
-    out: Out = None,
+    target: Target,
     lib: Lib = None,
     dont_use: DontUse = None,
     as_json: Json = False,
 ) -> None:
     """Synthesize with Yosys and report the area, a block and in all."""
-    config, work = _start(file, preset, width, sets, out)
+    config, work = target
     with _working() as say:
         say("generate")
         generate_step(config, work)
@@ -184,12 +165,9 @@ def area(
 
 
 @app.command()
+@configured
 def run(
-    file: File = None,
-    preset: Preset = None,
-    width: Width = None,
-    sets: Sets = None,
-    out: Out = None,
+    target: Target,
     simulator: Simulator = "verilator",
     seed: Seed = 1,
     lib: Lib = None,
@@ -198,7 +176,7 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Generate, lint, simulate, measure the area, write report.md.  A second run takes up where the first stopped."""
-    config, work = _start(file, preset, width, sets, out)
+    config, work = target
     options = Options(simulator=simulator, seed=seed, library=lib, dont_use=tuple(dont_use or ()), fresh=fresh)
     with _working() as say:
         outcome = run_all(config, work, options, say)
@@ -253,14 +231,6 @@ def main() -> None:
 def _complain(message: object, status: int) -> int:
     print(f"nmpu: {message}", file=sys.stderr)
     return status
-
-
-def _start(
-    file: Path | None, preset: str | None, width: int | None, sets: list[str] | None, out: Path | None
-) -> tuple[NmpuConfig, Path]:
-    """The configuration that the words mean, and the folder to work in."""
-    config = load(file, preset_name=preset, width=width, settings=sets or ())
-    return config, out or Path("build") / config.name
 
 
 @contextmanager
