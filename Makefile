@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check bench icarus clean
+.PHONY: help demo test test-all check bench packages clean
 
 help:
 	@sed -n '2,4p' Makefile | cut -c3-
@@ -28,16 +28,18 @@ check: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Icarus is in no Python wheel.  As root on Debian it is installed; elsewhere its tests are skipped and say so.
-icarus:
-	@command -v iverilog >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
-		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y iverilog >/dev/null; }; } || \
-		echo "nmpu: no iverilog here; its tests will be skipped (apt-get install iverilog)"
+# What no Python wheel has, and only some tests use.  As root on Debian it is installed; elsewhere those tests are skipped.
+PACKAGES := iverilog liblz4-dev zlib1g-dev qflow-tech-osu018
 
-test: check icarus
+packages:
+	@dpkg -s $(PACKAGES) >/dev/null 2>&1 || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -qq -y $(PACKAGES) >/dev/null; } || \
+		echo "nmpu: some tests will be skipped; for all of them: apt-get install $(PACKAGES)"
+
+test: check packages
 	$(BIN)/pytest -n auto -m "not deep"
 
-test-all: check icarus
+test-all: check packages
 	$(BIN)/pytest -n auto
 
 bench: $(STAMP)
