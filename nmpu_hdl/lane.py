@@ -65,6 +65,7 @@ class Lane(wiring.Component):
         )
 
     def elaborate(self, platform: Any) -> Module:
+        """The steps of ``derived.STEPS`` in order; what a later stage needs is carried there by ``delay``."""
         m = Module()
         config, derived = self._config, self._config.derived
         stage_of, delay = derived.stage_of, Delay(m, self.enable)
@@ -94,10 +95,13 @@ class Lane(wiring.Component):
         sign = delay(_named(m, "sign", t.sign), stage_of["shift"], stage_of["finish"], "sign")
         t_kept = step("shifted", t.kept, "shift", "offset")
         up, most = self._setting("offset_shift"), config.offset.max_shift
-        a = step("affine", affine.offset(t_kept, field("offset", "offset"), up, most, self._bias), "offset", "norm")
-        if config.norm.kind == "affine":
+        a = affine.offset(t_kept, field("offset", "offset"), up, most, self._bias)
+        if config.norm.kind == "none":
+            a = step("biased" if self._bias else "affine", a, "offset", "finish")
+        else:
+            a = step("affine", a, "offset", "norm")
             a = affine.norm(a, field("norm_scale", "norm"), field("norm_offset", "norm"), config.guard)
-        a = step("normed", a, "norm", "finish")
+            a = step("normed", a, "norm", "finish")
         result = self._finish(m, affine.Narrow(a, beyond, sign))
         last = config.how.stages - 1
         for name, value in result._asdict().items():

@@ -50,7 +50,7 @@ FAULTS = {
     ),
     "shift_not_clamped": Fault("nmpu_sequencer", r"\$signed\(cfg_shift\) > \$signed\(4'h6\)", "1'h0"),
     # the end of the lane
-    "saturation_at_the_wrong_bit": Fault("nmpu_lane", r"\| affine\[6:4\]", "| affine[6:5]"),
+    "saturation_at_the_wrong_bit": Fault("nmpu_lane", r"\| biased\[6:4\]", "| biased[6:5]"),
     "low_end_off_by_one": Fault("nmpu_lane", r"5'h18", "5'h19"),
     "relu_ignored": Fault("nmpu_lane", r"= activation == 1'h1;", "= 1'h0;"),
     "flags_swapped": Fault(
