@@ -16,6 +16,7 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainSerializer,
+    StrictInt,
     WithJsonSchema,
     field_validator,
     model_validator,
@@ -65,8 +66,8 @@ def _bounded(form: Format, low: int, high: int, what: str) -> Format:
 class Array(Group):
     """The crossbar's edge."""
 
-    columns: int = Field(256, ge=1, le=1024, description="columns of the crossbar")
-    lanes: int = Field(64, ge=1, le=1024, description="columns processed at a time; divides columns")
+    columns: StrictInt = Field(256, ge=1, le=1024, description="columns of the crossbar")
+    lanes: StrictInt = Field(64, ge=1, le=1024, description="columns processed at a time; divides columns")
 
     @model_validator(mode="after")
     def _divides(self) -> Self:
@@ -108,8 +109,8 @@ class Scale(Group):
 class Shift(Group):
     """The power of two that brings products to the output's range: a right shift, or a left shift where negative."""
 
-    min: int = Field(-1, ge=-8, le=15, description="least shift")
-    max: int = Field(6, ge=-8, le=15, description="largest shift")
+    min: StrictInt = Field(-1, ge=-8, le=15, description="least shift")
+    max: StrictInt = Field(6, ge=-8, le=15, description="largest shift")
     granularity: Literal["layer", "column", "fixed"] = Field(
         "layer", description="layer: run-time pins; column: a parameter a column; fixed: a constant (min = max)"
     )
@@ -133,7 +134,7 @@ class Offset(Group):
     """The summand of a column, in output LSB."""
 
     format: FormatField = Field(Format(True, 8, 1), description="format of an offset, 2 to 24 bits")
-    max_shift: int = Field(
+    max_shift: StrictInt = Field(
         0, ge=0, le=7, description="largest run-time left shift of all offsets (offset_shift); 0: no such pins"
     )
 
@@ -184,7 +185,7 @@ class ActivationGroup(Group):
         min_length=1,
         description="activations built in; chosen at run time where more than one, the first being the default",
     )
-    leaky_shift: int = Field(3, ge=1, le=7, description="k of the slope 2^-k that leaky has below zero")
+    leaky_shift: StrictInt = Field(3, ge=1, le=7, description="k of the slope 2^-k that leaky has below zero")
 
     @field_validator("modes")
     @classmethod
@@ -214,7 +215,7 @@ class Output(Group):
 class How(Group):
     """How the unit is built; none of it changes a result."""
 
-    stages: int = Field(1, ge=1, le=4, description="pipeline registers between the codes and the activations")
+    stages: StrictInt = Field(1, ge=1, le=4, description="pipeline registers between the codes and the activations")
     multiplier: Literal["tree", "operator"] = Field(
         "tree", description="tree: one adder tree for both products, for standard cells; operator: *, for FPGAs"
     )
@@ -236,7 +237,7 @@ class NmpuConfig(Group):
     scale: Scale = Scale()
     shift: Shift = Shift()
     offset: Offset = Offset()
-    guard: int = Field(1, ge=0, le=12, description="fraction bits kept after the shift and cut with rounding")
+    guard: StrictInt = Field(1, ge=0, le=12, description="fraction bits kept after the shift and cut with rounding")
     norm: Norm = Norm()
     rounding: RoundingGroup = RoundingGroup()
     activation: ActivationGroup = ActivationGroup()

@@ -48,6 +48,7 @@ def expect_complaint(done: subprocess.CompletedProcess[str], status: int, *parts
         (["area", "--preset", "tiny", "--lib", "none.lib"], ["none.lib"]),
         (["area", "--preset", "tiny", "--lib", "cut.lib"], ["cut.lib"]),
         (["sim", "--preset", "tiny", "--simulator", "modelsim"], ["modelsim"]),
+        (["init", "none/nmpu.toml"], ["none/nmpu.toml: No such file or directory"]),
         (["init", "there.toml"], ["there.toml is there already; --force overwrites it"]),
     ],
 )

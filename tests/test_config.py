@@ -44,6 +44,8 @@ from nmpu_hdl.settings import PassSettings
         ("activation.modes=relu,relu", "activation.modes: relu is named twice; once is enough"),
         ("array=3", "array = 3 is a group of fields; write array.<field>"),
         ("how.stages=5", "how.stages = 5: input should be less than or equal to 4"),
+        ("guard=true", "guard = True: input should be a valid integer"),
+        ("array.columns=1e3", "array.columns = 1000.0: input should be a valid integer"),
         ("guard", "--set guard: write group.field=value, such as how.stages=2"),
     ],
 )
