@@ -89,8 +89,8 @@ def requantize(m: Module, a: Fixed, modes: tuple[Rounding, ...], select: Value) 
     if modes == (Rounding.FLOOR,) or cut == 0:
         return a.floor(0)
     half = 1 << (cut - 1)
-    integer_is_odd = a.value[cut] if cut < a.number.width else a.value[-1]
     negative = a.value[-1] if a.number.signed else C(0, 1)
+    integer_is_odd = a.value[cut] if cut < len(a.value) else negative
     addend = {
         Rounding.FLOOR: C(0, cut),
         Rounding.HALF_UP: C(half, cut),

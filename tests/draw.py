@@ -26,8 +26,8 @@ def draw_config(rng: Rng, lanes: int = 2, slots: int = 2) -> NmpuConfig:
 
 
 def _fields(rng: Rng, lanes: int, slots: int) -> dict[str, Any]:
-    least = int(rng.integers(-8, 16))
-    most = int(rng.integers(least, 16))
+    least = int(rng.choice([-8, 15, rng.integers(-8, 16), rng.integers(-8, 16)]))
+    most = int(rng.choice([least, rng.integers(least, 16), rng.integers(least, 16)]))
     granularity = "fixed" if least == most else str(rng.choice(["layer", "column"]))
     return {
         "name": "drawn",
@@ -53,8 +53,10 @@ def _fields(rng: Rng, lanes: int, slots: int) -> dict[str, Any]:
 
 
 def _format(rng: Rng, low: int, high: int) -> Format:
-    width, signed = int(rng.integers(low, high + 1)), bool(rng.integers(2))
-    fraction = int(rng.integers(0, width + 1 - signed))
+    width = int(rng.choice([low, high, rng.integers(low, high + 1), rng.integers(low, high + 1)]))
+    signed = bool(rng.integers(2))
+    most = width - signed
+    fraction = int(rng.choice([0, most, rng.integers(0, most + 1), rng.integers(0, most + 1)]))
     return Format(signed, width - fraction, fraction)
 
 

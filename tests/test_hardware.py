@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import golden
+from golden import Params
+from nmpu_hdl.config import NmpuConfig
+from nmpu_hdl.presets import build
+from nmpu_hdl.settings import PassSettings
 
 from .draw import draw_codes, draw_config, draw_params, draw_settings
 from .hardware import run
@@ -24,10 +30,46 @@ def compare_with_golden(seed: int, passes: int) -> None:
         )
         for _ in range(passes)
     ]
+    params = aimed(rng, config, params, *work[0])
+    work += [(work[0][0], draw_settings(rng, config, columns)) for _ in range(passes // 2)]
     for got, (codes, settings) in zip(run(config, params, work, rng), work, strict=True):
         expected = golden.forward(config, codes, params, settings)
         for name, a, b in zip(expected._fields, got, expected, strict=True):
             np.testing.assert_array_equal(a, b, err_msg=f"{name} of {config!r} with {settings}")
+
+
+def aimed(
+    rng: np.random.Generator, config: NmpuConfig, params: Params, codes: np.ndarray, settings: PassSettings
+) -> Params:
+    """Offsets that bring these codes to rounding ties and to the ends of the output, where the format allows."""
+    form, out = config.offset.format, config.output.format
+    t = golden.taps(config, codes, params, replace(settings, columns=config.array.columns))["shifted"]
+    ends = [out.low - 0.5, out.low, out.high, out.high + 0.5, -1.5, -0.5, 0.5, 1.5]
+    wanted = rng.choice(ends, config.array.columns) - t / 2.0**config.guard
+    offsets = np.rint(wanted * 2.0 ** (form.fraction - settings.offset_shift))
+    return replace(params, offset=np.clip(offsets, form.low, form.high).astype(np.int64))
+
+
+def test_half_even_of_a_value_that_is_always_below_one() -> None:
+    """An unsigned sum without integer bits: its integer part is even, whatever its highest bit is."""
+    config = build(
+        {
+            "array": {"columns": 1, "lanes": 1},
+            "codes": {"counts": 1, "format": "UQ2.0"},
+            "scale": {"format": "UQ0.2"},
+            "shift": {"min": 15, "max": 15, "granularity": "fixed"},
+            "offset": {"format": "UQ0.8"},
+            "guard": 0,
+            "rounding": {"modes": "half_even"},
+            "activation": {"modes": "none"},
+            "output": {"format": "UQ2.0"},
+        }
+    )
+    settings = PassSettings.of(config)
+    for offset in (127, 128, 129):
+        params = golden.Params(np.array([[1]]), np.array([offset]))
+        got = run(config, params, [(np.array([[1]]), settings)], np.random.default_rng(0))
+        assert got[0].y[0] == (offset > 128)
 
 
 @pytest.mark.parametrize("seed", range(80))
