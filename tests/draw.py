@@ -26,10 +26,10 @@ def draw_config(rng: Rng, lanes: int = 2, slots: int = 2) -> NmpuConfig:
 
 
 def _fields(rng: Rng, lanes: int, slots: int) -> dict[str, Any]:
-    least = int(rng.choice([-8, 15, rng.integers(-8, 16), rng.integers(-8, 16)]))
-    most = int(rng.choice([least, rng.integers(least, 16), rng.integers(least, 16)]))
+    least = _near_ends(rng, -8, 15)
+    most = _near_ends(rng, least, 15)
     granularity = "fixed" if least == most else str(rng.choice(["layer", "column"]))
-    return {
+    fields = {
         "name": "drawn",
         "array": {"columns": lanes * slots, "lanes": lanes},
         "codes": {"counts": int(rng.integers(1, 3)), "format": _format(rng, 2, 16)},
@@ -50,13 +50,36 @@ def _fields(rng: Rng, lanes: int, slots: int) -> dict[str, Any]:
         },
         "how": {"stages": int(rng.integers(1, 5)), "multiplier": str(rng.choice(["tree", "operator"]))},
     }
+    return _direct(rng, fields) if rng.integers(2) else fields
+
+
+def _direct(rng: Rng, fields: dict[str, Any]) -> dict[str, Any]:
+    """As the paper's: nothing stands between the offset and a saturation, so that the hardware takes its short cuts."""
+    modes = [mode for mode in fields["activation"]["modes"] if mode is not Activation.LEAKY] or [Activation.NONE]
+    rounding = Rounding.HALF_UP if rng.integers(3) else rng.choice([str(mode) for mode in Rounding])
+    if rng.integers(4) == 0:  # a sum without sign
+        fields["codes"] = {"counts": 1, "format": Format(False, int(rng.integers(2, 9)), 0)}
+        fields["scale"] = {"format": Format(False, 0, int(rng.integers(2, 9)))}
+    sign = fields["codes"]["counts"] == 2 or bool(rng.integers(2))
+    return fields | {
+        "norm": {"kind": "none"},
+        "offset": {"format": Format(sign, int(rng.integers(2, 9)), int(rng.integers(0, 3))), "max_shift": 0},
+        "rounding": {"modes": (rounding,)},
+        "activation": {"modes": tuple(modes)},
+        "output": {"format": Format(bool(rng.integers(2)), int(rng.integers(2, 10)), 0)},
+    }
+
+
+def _near_ends(rng: Rng, low: int, high: int) -> int:
+    """One of ``low..high``: an end as often as anything."""
+    return (low, high, int(rng.integers(low, high + 1)), int(rng.integers(low, high + 1)))[rng.integers(4)]
 
 
 def _format(rng: Rng, low: int, high: int) -> Format:
-    width = int(rng.choice([low, high, rng.integers(low, high + 1), rng.integers(low, high + 1)]))
+    width = _near_ends(rng, low, high)
     signed = bool(rng.integers(2))
     most = width - signed
-    fraction = int(rng.choice([0, most, rng.integers(0, most + 1), rng.integers(0, most + 1)]))
+    fraction = _near_ends(rng, 0, most)
     return Format(signed, width - fraction, fraction)
 
 

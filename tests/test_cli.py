@@ -127,6 +127,10 @@ def test_run_tiny_then_resume(tmp_path: Path) -> None:
     assert "All passed" in report
     again = nmpu("run", "--preset", "tiny", "--json", cwd=tmp_path)
     assert json.loads(again.stdout) == result, "a second run takes the results of the first, timings included"
+    other = nmpu("sim", "--preset", "tiny", "--set", "output.format=SQ5.0", "--simulator", "icarus", cwd=tmp_path)
+    if other.returncode == 0:  # Icarus may not be there
+        third = json.loads(nmpu("run", "--preset", "tiny", "--json", cwd=tmp_path).stdout)
+        assert third["sim"]["simulator"] == "verilator", "what another command left there is not taken for its own"
 
 
 def test_init_generate_from_the_file(tmp_path: Path) -> None:

@@ -17,10 +17,14 @@ from .draw import draw_codes, draw_config, draw_params, draw_settings
 from .hardware import run
 
 
-def compare_with_golden(seed: int, passes: int) -> None:
+def drawn(seed: int) -> tuple[NmpuConfig, np.random.Generator]:
     rng = np.random.default_rng(seed)
     lanes, slots = int(rng.integers(1, 5)), int(rng.integers(1, 4))
-    config = draw_config(rng, lanes, slots)
+    return draw_config(rng, lanes, slots), rng
+
+
+def compare_with_golden(seed: int, passes: int) -> None:
+    config, rng = drawn(seed)
     columns = config.array.columns
     params = draw_params(rng, config)
     work = [
@@ -72,7 +76,15 @@ def test_half_even_of_a_value_that_is_always_below_one() -> None:
         assert got[0].y[0] == (offset > 128)
 
 
-@pytest.mark.parametrize("seed", range(80))
+def test_draws_reach_the_short_cuts() -> None:
+    """Of the configurations below enough have a narrowed adder, a folded rounding constant, an unsigned sum."""
+    configs = [drawn(seed)[0] for seed in range(120)]
+    assert sum(c.derived.kept != c.derived.shifted for c in configs) >= 20
+    assert sum(c.rounding.modes == ("half_up",) and c.norm.kind == "none" for c in configs) >= 20
+    assert sum(not c.derived.affine.signed for c in configs) >= 5
+
+
+@pytest.mark.parametrize("seed", range(120))
 def test_hardware_is_golden(seed: int) -> None:
     compare_with_golden(seed, passes=25)
 

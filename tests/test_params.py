@@ -89,6 +89,40 @@ def test_refusals_name_what_is_wrong() -> None:
         golden.pack(config, golden.Params(np.zeros((2, 16), int), np.zeros(16, int)))
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"scales": np.full((2, 8), 10**9)}, r"scale_p of column 0 is 1000000000, outside UQ1.3 \(0..15\)"),
+        ({"scales": np.zeros((1, 8), int)}, r"scales of shape \(1, 8\) are not \(counts, columns\) = \(2, 8\)"),
+        ({"scales": np.zeros((2, 8))}, r"scale_p must be integers, not float64"),
+        ({"shift": np.zeros(8, int)}, r"the configuration has no shift a column; leave it out"),
+        ({"norm_scale": np.zeros(8, int)}, r"the configuration has no norm_scale a column; leave it out"),
+    ],
+)
+def test_forward_refuses_wrong_parameters(change: dict[str, np.ndarray], message: str) -> None:
+    fields = {"scales": np.zeros((2, 8), int), "offset": np.zeros(8, int)}
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        golden.forward(preset("tiny"), np.zeros((2, 8), int), golden.Params(**{**fields, **change}))
+
+
+def test_forward_needs_what_the_configuration_has() -> None:
+    config = load(preset_name="tiny", settings=["shift.granularity=column"])
+    with pytest.raises(ValueError, match=r"^the configuration needs shift, one for each of 8 columns$"):
+        golden.forward(config, np.zeros((2, 8), int), golden.Params(np.zeros((2, 8), int), np.zeros(8, int)))
+
+
+@pytest.mark.parametrize("kind", ["none", "affine"])
+def test_batch_norm_must_be_finite_and_fit(kind: str) -> None:
+    config, gain, offset = load(settings=[f"norm.kind={kind}"]), np.full((2, 3), 0.1), np.zeros(3)
+    for bad in (BatchNorm([1, np.nan, 1], [0] * 3, [0] * 3, [1] * 3), BatchNorm([1] * 3, [0] * 3, [0] * 3, [1, -1, 1])):
+        with pytest.raises(ValueError, match=r"^the batch norm must be finite, its variance positive$"):
+            golden.quantize(config, gain, offset, bad)
+    with pytest.raises(ValueError, match=r"^the batch norm has \(2,\) and \(2,\) values, not \(3,\) as the offset$"):
+        golden.quantize(config, gain, offset, BatchNorm([1] * 2, [0] * 2, [0] * 2, [1] * 2))
+    with pytest.raises(ValueError, match=r"^gain \(1, 1\) and offset \(\) are not"):
+        golden.quantize(config, 0.1, 0.1)
+
+
 def test_forward_is_its_own_last_tap_whatever_the_batch() -> None:
     config, rng = preset("wide"), np.random.default_rng(3)
     params = draw_params(rng, config)

@@ -1,0 +1,41 @@
+"""Verilator has nothing to say of the Verilog of any preset, nor of configurations from anywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from flows.generate import generate
+from flows.lint import lint
+from nmpu_hdl.config import NmpuConfig
+from nmpu_hdl.presets import PRESETS, load, preset
+
+from .draw import draw_config
+
+DRAWN = [draw_config(np.random.default_rng(seed), lanes=1 + seed % 3, slots=1 + seed % 4) for seed in range(20)]
+
+
+@pytest.mark.parametrize(
+    "config",
+    [*map(preset, PRESETS), load(settings=["array.columns=1", "array.lanes=1"]), *DRAWN],
+    ids=lambda config: config.name,
+)
+def test_clean(config: NmpuConfig, tmp_path: Path) -> None:
+    generate(config, tmp_path)
+    result = lint(tmp_path / "nmpu.v", tmp_path / "lint")
+    assert result.clean, result.warnings
+
+
+def test_a_mistake_is_found(tmp_path: Path) -> None:
+    generate(preset("tiny"), tmp_path)
+    text = (tmp_path / "nmpu.v").read_text()
+    (tmp_path / "nmpu.v").write_text(
+        text.replace("  assign ", "  wire idle;\n  assign idle = 1'h0 == clk;\n  assign ", 1)
+    )
+    assert lint(tmp_path / "nmpu.v", tmp_path / "lint").clean, "an unused signal is one of the three that are waived"
+    (tmp_path / "nmpu.v").write_text(text.replace("  assign ", "  wire idle = param_addr >= 2'd0;\n  assign ", 1))
+    result = lint(tmp_path / "nmpu.v", tmp_path / "lint")
+    assert not result.clean
+    assert result.warnings[0].line > 0
