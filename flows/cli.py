@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import signal
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, Any
 
 import typer
+from amaranth.hdl import UnusedElaboratable
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -45,15 +48,18 @@ from .tool import ToolFailed, ToolMissing, write_atomic
 
 __all__ = ["app", "main"]
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, no_args_is_help=True)
+app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, no_args_is_help=False)
 
 
 @app.callback(invoke_without_command=True)
-def _main(version: Annotated[bool, typer.Option("--version", help="print the version")] = False) -> None:
+def _main(
+    context: typer.Context, version: Annotated[bool, typer.Option("--version", help="print the version")] = False
+) -> None:
     """Generate, verify and measure the near-memory digital processing unit of an analog in-memory-computing array."""
     if version:
         print(f"nmpu-hdl {__version__}")
-        raise typer.Exit
+    elif context.invoked_subcommand is None:
+        print(context.get_help())
 
 
 @app.command()
@@ -63,13 +69,17 @@ def init(
     width: Width = None,
     sets: Sets = None,
     force: Annotated[bool, typer.Option("--force", help="overwrite")] = False,
+    as_json: Json = False,
 ) -> None:
     """Write a configuration file to start from, every field explained."""
     config = load(preset_name=preset, width=width, settings=sets or ())
     if file.exists() and not force:
         raise ValueError(f"{file} is there already; --force overwrites it")
     write_atomic(file, to_toml(config))
-    print(f"wrote {file}")
+    if as_json:
+        _print_json({"file": str(file), "config": config.model_dump(mode="json")})
+    else:
+        print(f"wrote {file}")
 
 
 @app.command()
@@ -203,16 +213,20 @@ def doctor(as_json: Json = False) -> None:
     _exit_unless(all(f.version or f.optional for f in findings))
 
 
-_INTERRUPTED = 130
-"""What typer returns where it has caught a KeyboardInterrupt."""
-
-
 def main() -> None:
     """Run the command line; complaints are one line on stderr, status 2, or 1 where a tool or a check failed."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: tools are stopped, nothing is half-written
+    interrupts: list[int] = []
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        interrupts.append(number)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, interrupt)
+    signal.signal(signal.SIGTERM, interrupt)  # as Ctrl-C: tools are stopped, nothing is half-written
+    warnings.filterwarnings("ignore", category=UnusedElaboratable)  # what an interrupt leaves unused is no mistake
     try:
         status = app(standalone_mode=False)
-        if status == _INTERRUPTED:
+        if interrupts:  # typer has caught it, or it came in a place that cannot raise
             raise KeyboardInterrupt
     except ToolFailed as error:
         status = _complain(error, 1)
@@ -225,11 +239,15 @@ def main() -> None:
         status = _complain(f"{where}{error.strerror or error}", 2)
     except (ValueError, ToolMissing) as error:
         status = _complain(error, 2)
+    except RuntimeError as error:
+        status = _complain(error, 1)
     sys.exit(status)
 
 
 def _complain(message: object, status: int) -> int:
-    print(f"nmpu: {message}", file=sys.stderr)
+    """One line; but for a failed tool, whose last words follow on lines of their own."""
+    text = str(message) if status == 1 else " ".join(str(message).split())
+    print(f"nmpu: {text}", file=sys.stderr)
     return status
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from nmpu_hdl.config import NmpuConfig
 from nmpu_hdl.verilog import emit, manifest
 
-from .tool import write_atomic
+from .tool import write_together
 
 __all__ = ["CONFIG", "MANIFEST", "VERILOG", "generate", "read_config"]
 
@@ -27,9 +27,13 @@ def generate(config: NmpuConfig, work: Path) -> dict[str, Any]:
     """
     described = manifest(config)
     work.mkdir(parents=True, exist_ok=True)
-    write_atomic(work / VERILOG, emit(config))
-    write_atomic(work / CONFIG, config.model_dump_json(indent=2) + "\n")
-    write_atomic(work / MANIFEST, json.dumps(described, indent=2) + "\n")
+    write_together(
+        {
+            work / VERILOG: emit(config),
+            work / CONFIG: config.model_dump_json(indent=2) + "\n",
+            work / MANIFEST: json.dumps(described, indent=2) + "\n",
+        }
+    )
     return described
 
 

@@ -7,6 +7,7 @@ Errors and what the command line makes of them: :class:`ToolFailed` is exit stat
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib.util
 import os
 import shlex
@@ -29,6 +30,7 @@ __all__ = [
     "require_headers",
     "run",
     "write_atomic",
+    "write_together",
 ]
 
 _LAST_LINES = 12
@@ -224,14 +226,29 @@ def write_atomic(path: Path, text: str) -> None:
     Raises:
         OSError: the folder is absent or not writable; no temporary file is left.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    write_together({path: text})
+
+
+def write_together(files: Mapping[Path, str]) -> None:
+    """Write files that belong together: all are written under temporary names before the first is renamed.
+
+    Raises:
+        OSError: with the name of the file that cannot be written; all are as they were, and no temporary is left.
+    """
+    temporaries = {path: path.with_name(f".{path.name}.{os.getpid()}.tmp") for path in files}
+    path = Path()
     try:
-        with temporary.open("x", encoding="utf-8") as file:
-            file.write(text)
-        os.replace(temporary, path)
+        for path, text in files.items():
+            if path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+            with temporaries[path].open("x", encoding="utf-8") as file:
+                file.write(text)
+        for path, temporary in temporaries.items():
+            os.replace(temporary, path)
     except BaseException as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
+        for temporary in temporaries.values():
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
         if isinstance(error, OSError):
             error.filename = str(path)  # the temporary name means nothing to a user
         raise

@@ -86,7 +86,7 @@ class Array(Group):
 class Codes(Group):
     """What the crossbar's converters deliver for a column."""
 
-    counts: Literal[1, 2] = Field(2, description="1: one code x; 2: a positive count p and a negative count n")
+    counts: StrictInt = Field(2, ge=1, le=2, description="1: one code x; 2: a positive count p and a negative count n")
     format: FormatField = Field(Format(False, 10, 0), description="format of a code, 2 to 16 bits")
 
     @field_validator("format")

@@ -67,7 +67,6 @@ def for_width(width: int) -> dict[str, Any]:
     if not 2 <= width <= 16:
         raise ValueError(f"width = {width} is outside 2..16 bits")
     return {
-        "name": "paper" if width == 8 else f"w{width}",
         "codes": {"format": f"UQ{min(width + 2, 16)}.0"},
         "scale": {"format": f"UQ1.{width - 1}"},
         "offset": {"format": f"SQ{width}.1"},
@@ -92,7 +91,9 @@ def load(
         raise ValueError(f"give either a file ({file}) or --preset ({preset_name}), not both")
     fields = _read(file) if file is not None else _preset_fields(preset_name or "paper")
     if width is not None:
-        fields = _merged(fields, for_width(width))
+        named = file is not None and "name" in fields
+        name = {} if named else {"name": "paper" if width == 8 else f"w{width}"}
+        fields = _merged(fields, for_width(width) | name)
     for text in settings:
         fields = _merged(fields, _parse_setting(text))
     return build(fields)
@@ -168,7 +169,7 @@ def _parse_setting(text: str) -> dict[str, Any]:
     try:
         value: Any = tomllib.loads(f"value = {raw}")["value"]
     except tomllib.TOMLDecodeError:
-        value = raw.split(",") if "," in raw else raw
+        value = [word.strip() for word in raw.split(",")] if "," in raw else raw
     for key in reversed(path.strip().split(".")):
         value = {key: value}
     result: dict[str, Any] = value
@@ -182,9 +183,11 @@ def _within(one: Any, other: Any) -> bool:
 
 def _complaint(error: Any) -> str:
     """One complaint of pydantic in our words: field, value, what would do."""
-    path = [str(part) for part in error["loc"] if not str(part).isdigit()]
+    path = [part for part in error["loc"] if isinstance(part, str)]
     name, value = ".".join(path), error["input"]
     message = error["msg"].removeprefix("Value error, ")
+    if len(repr(value)) > 60:
+        value = f"{repr(value)[:60]}..."
     if error["type"] == "extra_forbidden":
         return _unknown(path)
     if error["type"] == "value_error":

@@ -59,11 +59,11 @@ def _to_verilog(netlist: str) -> str:
     of its own, for Yosys numbers what it makes by counters that never start over, and in trouble it exits.
     """
     with tempfile.TemporaryDirectory(prefix="nmpu-") as folder:
-        source, target = Path(folder, "nmpu.il"), Path(folder, "nmpu.v")
-        source.write_text(netlist)
-        passes = [f"read_rtlil {source}", *_TIDY, f"write_verilog -noattr {target}"]
+        target = Path(folder, "nmpu.v")
+        Path(folder, "nmpu.il").write_text(netlist)
+        passes = ["read_rtlil nmpu.il", *_TIDY, "write_verilog -noattr nmpu.v"]
         program = f"from pyosys import libyosys as y; d = y.Design(); [y.Pass.call(d, c) for c in {passes!r}]"
-        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+        done = subprocess.run([sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, check=False)
         if done.returncode or not target.exists():
             raise RuntimeError(f"Yosys could not write Verilog: {(done.stderr or done.stdout).strip()[-500:]}")
         text = target.read_text()

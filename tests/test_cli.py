@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-PROGRAM = [sys.executable, "-c", "from flows.cli import main; main()"]
+PROGRAM = [sys.executable, "-m", "flows"]
 
 
 def nmpu(*words: str, cwd: Path, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
@@ -44,6 +44,9 @@ def expect_complaint(done: subprocess.CompletedProcess[str], status: int, *parts
         (["generate", "--set", "guard"], ["--set guard: write group.field=value"]),
         (["generate", "-o", "file/below"], ["file/below", "Not a directory"]),
         (["generate", "--wide"], ["--wide"]),
+        (["generate", "--set", "123=4"], ["unknown key '123'"]),
+        (["generate", "--set", "na\nme=3"], ["unknown key"]),
+        (["generate", "--set", "codes.counts=true"], ["codes.counts = True: input should be a valid integer"]),
         (["generates"], ["generates"]),
         (["area", "--preset", "tiny", "--lib", "none.lib"], ["none.lib"]),
         (["area", "--preset", "tiny", "--lib", "cut.lib"], ["cut.lib"]),
@@ -90,6 +93,37 @@ def test_full_disk_leaves_nothing_half_written(tmp_path: Path) -> None:
     assert done.returncode in (1, 2)
     assert done.stderr.count("\n") == 1, done.stderr
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_a_folder_in_the_way_leaves_all_as_it_was(tmp_path: Path) -> None:
+    (tmp_path / "out" / "manifest.json").mkdir(parents=True)
+    expect_complaint(nmpu("generate", "-o", "out", cwd=tmp_path), 2, "out/manifest.json: Is a directory")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["manifest.json"]
+
+
+def test_temporary_folder_with_a_space(tmp_path: Path) -> None:
+    (tmp_path / "t m").mkdir()
+    done = nmpu("generate", "--preset", "tiny", cwd=tmp_path, env={**os.environ, "TMPDIR": str(tmp_path / "t m")})
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("delay", [0.05, 0.2, 0.35, 0.5])
+def test_interrupt_at_any_time_is_one_line(delay: float, tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [*PROGRAM, "generate", "--set", "array.columns=1024", "--set", "array.lanes=256"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    time.sleep(delay)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode in (2, -signal.SIGINT)  # the latter while Python itself starts
+    if process.returncode == 2:
+        assert err.count("\n") == 1, err
+        assert err.startswith("nmpu: interrupted")
+    assert not list(tmp_path.rglob("*.tmp"))
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -30,7 +30,7 @@ def seconds(job: Callable[[], Any]) -> float:
 
 def command(*words: str) -> float:
     """A whole ``nmpu`` process."""
-    program = [sys.executable, "-c", "from flows.cli import main; main()", *words]
+    program = [sys.executable, "-c", "from flows.__main__ import main; main()", *words]
     return seconds(lambda: subprocess.run(program, check=True, capture_output=True))
 
 
