@@ -126,7 +126,8 @@ class _Parser:
         elif token and (token[0].isalpha() or token[0] == "_"):
             result = Expression("", name=token)
         else:
-            raise ValueError(f"{self._text!r} is not a Boolean function: {token or 'its end'!r} is not expected")
+            found = repr(token) if token else "its end"
+            raise ValueError(f"{self._text!r} is not a Boolean function: {found} is not expected")
         while self.peek() == "'":
             self.take()
             result = Expression("!", (result,))

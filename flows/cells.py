@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
 from .boolean import Expression, truth
 from .liberty import Group
 
-__all__ = ["Cell", "Pin", "Storage", "cell_of"]
+__all__ = ["Cell", "Pin", "Storage", "cell_of", "takes_no_area"]
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Cell:
     special: bool
     """Clock gates, pads and whatever else is described by more than functions and flip-flops."""
     usable: bool
-    """Neither marked ``dont_use`` in the file nor left out by the user."""
+    """Neither marked ``dont_use`` in the file, nor left out by the user, nor without area."""
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -83,41 +84,74 @@ class Cell:
         return tuple(tables)
 
 
+def takes_no_area(group: Group) -> bool:
+    """The file gives a ``cell`` group the area 0, or none: a filler, a pad, or something left unfinished."""
+    try:
+        return float(group.attributes.get("area") or 0) == 0
+    except ValueError:
+        return False
+
+
 def cell_of(group: Group, load_ff: float, usable: bool) -> Cell:
     """The cell of a ``cell`` group; ``load_ff`` is the file's unit of capacitance in fF.
 
+    Of a cell that is not usable, what cannot be read counts as 0 or as absent.
+
     Raises:
-        ValueError: an area or capacitance is not a number.
+        ValueError: the cell is usable, and an area or capacitance is not a number from 0, or a function is not Boolean;
+            one line, with cell and attribute.  Latches and three-state outputs are excepted: nothing is mapped to them.
     """
+    try:
+        return _cell(group, load_ff, usable)
+    except ValueError as error:
+        remedy = f"correct it, or leave the cell out with --dont-use {group.name}"
+        raise ValueError(f"cell {group.name}: {error}; {remedy}") from None
+
+
+def _cell(group: Group, load_ff: float, usable: bool) -> Cell:
+    gated = any(key.startswith("clock_gating") or key == "pad_cell" for key in group.attributes)
+    special = gated or any(True for _ in group.of("statetable", "bus", "bundle"))
     pins = []
     for pin in group.of("pin"):
         said = pin.attributes
-        function = _function(said.get("function")) if "three_state" not in said else None
-        load = (_number(said.get("capacitance")) or 0.0) * load_ff
+        function = _function(pin, "function", usable) if "three_state" not in said else None
+        load = _number(pin, "capacitance", usable) * load_ff
         pins += [Pin(n.strip(), said.get("direction", ""), load, function) for n in pin.name.split(",")]
-    storage = tuple(filter(None, (_storage(found) for found in group.of("ff", "latch"))))
-    gated = any(key.startswith("clock_gating") or key == "pad_cell" for key in group.attributes)
-    special = gated or any(True for _ in group.of("statetable", "bus", "bundle"))
-    return Cell(group.name, _number(group.attributes.get("area")) or 0.0, tuple(pins), storage, special, usable)
+    storage = tuple(filter(None, (_storage(found, usable and found.kind == "ff") for found in group.of("ff", "latch"))))
+    return Cell(group.name, _number(group, "area", usable), tuple(pins), storage, special, usable)
 
 
-def _storage(group: Group) -> Storage | None:
-    said, edge = group.attributes, group.kind == "ff"
-    clock, data = (_function(said.get(k)) for k in (("clocked_on", "next_state") if edge else ("enable", "data_in")))
+def _storage(group: Group, strict: bool) -> Storage | None:
+    edge = group.kind == "ff"
+    names = ("clocked_on", "next_state") if edge else ("enable", "data_in")
+    clock, data, clear, preset = (_function(group, name, strict) for name in (*names, "clear", "preset"))
     if clock is None or data is None:
         return None
     state, _, inverse = group.name.partition(",")
-    clear, preset = (_function(said.get(key)) for key in ("clear", "preset"))
     return Storage(edge, state.strip(), inverse.strip(), clock, data, clear, preset)
 
 
-def _function(text: str | None) -> Expression | None:
-    """Parsed; None for what is absent or beyond Boolean functions, for such a cell is merely not recognized."""
+def _function(group: Group, name: str, strict: bool) -> Expression | None:
+    """Parsed; None for what is absent or, unless ``strict``, no Boolean function."""
+    text = group.attributes.get(name)
     try:
         return Expression.parse(text) if text else None
-    except ValueError:
+    except ValueError as error:
+        if strict:
+            raise ValueError(f"{name} of {group.kind} ({group.name}): {error}") from None
         return None
 
 
-def _number(text: str | None) -> float | None:
-    return float(text) if text else None
+def _number(group: Group, name: str, strict: bool) -> float:
+    """A finite number from 0; 0 for what is absent or, unless ``strict``, something else."""
+    text = group.attributes.get(name) or "0"
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if math.isfinite(number) and number >= 0:
+        return number
+    if strict:
+        where = f" of {group.kind} ({group.name})" if group.kind != "cell" else ""
+        raise ValueError(f"{name} {text!r}{where} is not a number from 0")
+    return 0.0

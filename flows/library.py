@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
 
-from .cells import Cell, cell_of
+from .cells import Cell, cell_of, takes_no_area
 from .liberty import Group, read
 
 __all__ = ["NEUTRAL", "Library"]
@@ -19,6 +19,13 @@ NEUTRAL = Path(__file__).with_name("neutral.lib")
 
 _NAND2, _BUFFER, _INVERTER = (2, 0b0111), (1, 0b10), (1, 0b01)
 """Number of inputs, and the truth table of the only output."""
+
+_NEEDED: dict[str, set[tuple[int, ...]]] = {
+    "an inverter": {_INVERTER},
+    "a buffer": {_BUFFER},
+    "an AND2, NAND2, OR2 or NOR2": {(2, 0b1000), _NAND2, (2, 0b1110), (2, 0b0001)},
+}
+"""Without one of each, ABC breaks down."""
 
 _FULL_ADDER = (3, {0b10010110, 0b01101001}, {0b11101000, 0b00010111})
 _HALF_ADDER = (2, {0b0110, 0b1001}, {0b1000, 0b0111})
@@ -61,18 +68,22 @@ class Library:
     def read(cls, path: Path | None = None, dont_use: Iterable[str] = ()) -> Library:
         """Read a Liberty file, the neutral one unless told.
 
+        Cells whose area is 0 or absent are not used: fillers and the like, or gates that ABC would take for free.  An
+        area that is negative or no number is a mistake, and refused unless the cell is left out.
+
         Args:
             path: the file.
             dont_use: patterns (``*_X16``) of cells to leave out, besides those the file marks itself.
 
         Raises:
-            ValueError: one line: the file is missing, not Liberty or cut short, a unit is unknown, or there is no
-                NAND2 or no flip-flop in it.
+            ValueError: one line: the file is missing, not Liberty or cut short, a unit is unknown, an area, capacitance
+                or function of a cell in use makes no sense, or a kind of cell that mapping needs is missing.
         """
         path, patterns = path or NEUTRAL, tuple(dont_use)
 
         def unwanted(cell: Group) -> bool:
-            return _true(cell, "dont_use") or any(fnmatchcase(cell.name, pattern) for pattern in patterns)
+            named = any(fnmatchcase(cell.name, pattern) for pattern in patterns)
+            return named or _true(cell, "dont_use") or takes_no_area(cell)
 
         group, lean = read(path, unwanted)
         said = group.attributes
@@ -83,8 +94,8 @@ class Library:
                 name=group.name,
                 time_ps=_unit(said.get("time_unit", "1ns"), _SECONDS),
                 load_ff=load_ff,
-                voltage=_number(said.get("nom_voltage")),
-                temperature=_number(said.get("nom_temperature")),
+                voltage=_number(group, "nom_voltage"),
+                temperature=_number(group, "nom_temperature"),
                 conditions=said.get("default_operating_conditions", ""),
                 cells={cell.name: cell_of(cell, load_ff, not unwanted(cell)) for cell in group.of("cell")},
                 lean=lean,
@@ -95,11 +106,18 @@ class Library:
         return library
 
     def _check(self, dont_use: Sequence[str]) -> None:
-        if not any(cell.truths == _NAND2 for cell in self.cells.values()):
-            raise ValueError(f"{self.path}: none of its {len(self.cells)} cells is a NAND2, so there is no area unit")
+        cells = self.cells.values()
+        left = f" that --dont-use {' '.join(dont_use)} leaves" if dont_use else ""
+        none = f"{self.path}: none of its {len(self.cells)} cells"
+        if not self._with(lambda truths: truths == _NAND2, usable=False):
+            free = _free(c for c in cells if c.truths == _NAND2)
+            raise ValueError(f"{none} is a NAND2, so there is no area unit{free}")
         if not self.flip_flops:
-            left = f" that --dont-use {' '.join(dont_use)} leaves" if dont_use else ""
-            raise ValueError(f"{self.path}: none of its {len(self.cells)} cells{left} is a flip-flop")
+            raise ValueError(f"{none}{left} is a flip-flop{_free(c for c in cells if any(s.edge for s in c.storage))}")
+        for kind, truths in _NEEDED.items():
+            if not self._with(truths.__contains__):
+                free = _free(c for c in cells if c.truths in truths)
+                raise ValueError(f"{none}{left} is {kind}, without which ABC cannot work{free}")
 
     @property
     def neutral(self) -> bool:
@@ -143,9 +161,9 @@ class Library:
         return tuple(sorted(found, key=plain))
 
     @cached_property
-    def driver(self) -> Cell | None:
-        """What drives inputs when delays are estimated: the smallest buffer, or inverter; None if there is neither."""
-        return next(iter(self.buffers + self.inverters), None)
+    def driver(self) -> Cell:
+        """What drives inputs when delays are estimated: the smallest buffer."""
+        return self.buffers[0]
 
     @cached_property
     def output_load(self) -> float:
@@ -170,6 +188,12 @@ class Library:
         return tuple(sorted(cells, key=lambda c: (bool(_FRACTIONAL.search(c.name)), c.area, len(c.name), c.name)))
 
 
+def _free(cells: Iterable[Cell]) -> str:
+    """A remark on the first of these cells that has no area, and therefore was left out."""
+    name = next((cell.name for cell in cells if cell.area == 0), None)
+    return f"; cell {name} is one, but needs an area above 0" if name else ""
+
+
 def _is_adder(truths: tuple[int, ...], adder: tuple[int, set[int], set[int]]) -> bool:
     arity, total, carry = adder
     outputs = truths[1:]
@@ -182,12 +206,16 @@ def _true(group: Group, name: str) -> bool:
     return group.attributes.get(name, "").lower() == "true"
 
 
-def _number(text: str | None) -> float | None:
-    return float(text) if text else None
+def _number(group: Group, name: str) -> float | None:
+    text = group.attributes.get(name)
+    try:
+        return float(text) if text else None
+    except ValueError:
+        raise ValueError(f"{name} {text!r} is not a number") from None
 
 
 def _unit(text: str, prefixes: dict[str, float]) -> float:
-    match = re.fullmatch(r"([\d.eE+-]+?)\s*,?\s*([a-z]+)", text.strip().lower())
+    match = re.fullmatch(r"((?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*,?\s*([a-z]+)", text.strip().lower())
     if match is None or match[2] not in prefixes:
         raise ValueError(f"{text!r} is not a unit known here; {', '.join(prefixes)} are")
     return float(match[1]) * prefixes[match[2]]

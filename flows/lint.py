@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -9,11 +10,11 @@ from pydantic import BaseModel
 
 from .tool import require, run, write_atomic
 
-__all__ = ["LintResult", "Warn", "lint", "parse"]
+__all__ = ["LintResult", "Warn", "lint", "parse", "seen_from"]
 
 WAIVERS = Path(__file__).with_name("waivers.vlt")
 
-_WARNING = re.compile(r"^%Warning-(?P<rule>\w+): (?P<file>[^:]+):(?P<line>\d+):\d+: (?P<message>.*)$", re.MULTILINE)
+_WARNING = re.compile(r"^%Warning-(?P<rule>\w+): (?P<file>.+?):(?P<line>\d+):\d+: (?P<message>.*)$", re.MULTILINE)
 
 
 class Warn(BaseModel, frozen=True):
@@ -51,13 +52,15 @@ def lint(verilog: Path, work: Path, top: str = "nmpu") -> LintResult:
         ToolMissing: Verilator or Perl is not installed.
         ToolFailed: Verilator did not accept the file at all.
         FileNotFoundError: no such file.
+        ValueError: a quote or control character in the path of the file as seen from ``work``.
     """
     if not verilog.is_file():
         raise FileNotFoundError(f"{verilog} is not there; generate it first")
     require("verilator", "perl")
     options = ("--lint-only", "-Wall", "-Wno-fatal", "--top-module", top)
-    done = run(["verilator", *options, str(WAIVERS), str(verilog.resolve())], work)
-    warnings = parse(done.log.read_text())
+    done = run(["verilator", *options, str(WAIVERS), seen_from(work, verilog, r'["\x00-\x1f\x7f]')], work)
+    found = parse(done.log.read_text())
+    warnings = tuple(w.model_copy(update={"file": os.path.normpath(work.resolve() / w.file)}) for w in found)
     result = LintResult(verilog=verilog, clean=not warnings, warnings=warnings, seconds=round(done.seconds, 3))
     write_atomic(work / "result.json", result.model_dump_json(indent=2) + "\n")
     return result
@@ -66,3 +69,16 @@ def lint(verilog: Path, work: Path, top: str = "nmpu") -> LintResult:
 def parse(log: str) -> tuple[Warn, ...]:
     """The warnings in Verilator's output."""
     return tuple(Warn.model_validate(match.groupdict()) for match in _WARNING.finditer(log))
+
+
+def seen_from(work: Path, file: Path, odd: str) -> str:
+    """The name of ``file`` relative to ``work``, so that Verilator need not take the characters of the folders above.
+
+    Raises:
+        ValueError: what remains has a character that matches ``odd``.
+    """
+    name = os.path.relpath(file.resolve(), work.resolve())
+    found = re.search(odd, name)
+    if found:
+        raise ValueError(f"the file {name!r} has {found[0]!r} in its path, which Verilator cannot take; choose another")
+    return name

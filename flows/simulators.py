@@ -22,9 +22,14 @@ from nmpu_hdl.config import NmpuConfig
 from nmpu_hdl.lane import lane_settings
 from nmpu_hdl.ports import top_ports
 
+from .lint import seen_from
 from .tool import ToolMissing, require, require_headers, write_atomic
 
 __all__ = ["Options", "Recipe", "cocotb_environment", "icarus", "verilator"]
+
+
+_ODD = r"""[\s"'#:;$&|<>()*?`\\\x00-\x1f\x7f]"""
+"""What a file name in a makefile must not have."""
 
 
 @dataclass(frozen=True)
@@ -57,33 +62,37 @@ def verilator(sources: Sequence[Path], work: Path, config: NmpuConfig, options: 
 
     Raises:
         ToolMissing: Verilator, or what it needs, is not installed.
-        ValueError: ``work`` has a space in its path, in which GNU make does not work.
+        ValueError: ``work`` has a space in its path, in which GNU make does not work, or a source has a character in
+            its path, as seen from ``work``, that make or Verilator cannot take.
     """
     require("verilator", "g++", "make", "perl")
     if options.waves:
         require_headers("lz4.h", "zlib.h")
     if re.search(r"\s", str(work)):
-        raise ValueError(f"the output folder '{work}' has a space in its path, where make cannot build; choose another")
-    folder, access = work / "obj", work / "access.vlt"
+        raise ValueError(
+            f"the output folder {str(work)!r} has a space in its path, where make cannot build; choose another"
+        )
+    files = [seen_from(work, file, _ODD) for file in sources]
+    folder = work / "obj"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    write_atomic(access, _access(config))
+    write_atomic(work / "access.vlt", _access(config))
     libs = cocotb_config.libs_dir
     verilate = [
         *("verilator", "--cc", "--exe", "--vpi", "--top-module", "nmpu", "--prefix", "Vtop", "-o", "nmpu"),
         *("--timescale", "1ns/1ps", "--no-timing", "--x-assign", "unique", "--x-initial", "unique"),
         *("-Wno-fatal", "-Wno-lint", "-Wno-style", "-fno-dfg"),
         *(["--trace-fst"] if options.waves else []),
-        *("-Mdir", str(folder), "-LDFLAGS", f"-Wl,-rpath,{libs} -L{libs} -lcocotbvpi_verilator"),
+        *("-Mdir", "obj", "-LDFLAGS", f"-Wl,-rpath,{libs} -L{libs} -lcocotbvpi_verilator"),
         str(cocotb_config.share_dir / "lib" / "verilator" / "verilator.cpp"),
-        *(str(file) for file in (access, *sources)),
+        *("access.vlt", *files),
     ]
     # The makefile of the wheel was configured on another machine: compilers, Python and the way to use a precompiled
     # header are given anew.
     tools = ("CXX=g++", "LINK=g++", "AR=ar", f"PYTHON3={sys.executable}", "CFG_CXXFLAGS_PCH_I=-include", "OBJCACHE=")
     # Of Verilator's own library only access to wide ports matters for speed, and it takes longest to compile.
     flags = ("OPT_FAST=-O1", "OPT_SLOW=-O0", f"OPT_GLOBAL={'-O1' if options.optimize else '-O0'}")
-    compile_ = ["make", f"-j{min(os.cpu_count() or 1, 4)}", "-C", str(folder), "-f", "Vtop.mk", *tools, *flags]
+    compile_ = ["make", f"-j{min(os.cpu_count() or 1, 4)}", "-C", "obj", "-f", "Vtop.mk", *tools, *flags]
     for made in sorted((options.runtime / "obj").glob("verilated*.o")) if options.runtime else ():
         shutil.copy(made, folder)
         compile_ += ["-o", made.name]  # make's word for: as good as new
@@ -101,15 +110,16 @@ def icarus(sources: Sequence[Path], work: Path, config: NmpuConfig, options: Opt
     """
     require("iverilog", "vvp")
     work.mkdir(parents=True, exist_ok=True)
-    scale, dump, target = work / "timescale.f", work / "dump.v", work / "sim.vvp"
-    write_atomic(scale, "+timescale+1ns/1ps\n")
+    write_atomic(work / "timescale.f", "+timescale+1ns/1ps\n")
     write_atomic(
-        dump, f'module dump;\n  initial $dumpfile("{work / "dump.fst"}");\n  initial $dumpvars(0, nmpu);\nendmodule\n'
+        work / "dump.v",
+        'module dump;\n  initial $dumpfile("dump.fst");\n  initial $dumpvars(0, nmpu);\nendmodule\n',
     )
-    traced = ("-s", "dump", str(dump)) if options.waves else ()
-    build = ["iverilog", "-g2012", "-o", str(target), "-s", "nmpu", "-f", str(scale), *traced, *map(str, sources)]
+    traced = ("-s", "dump", "dump.v") if options.waves else ()
+    files = [os.path.relpath(file, work) for file in sources]
+    build = ["iverilog", "-g2012", "-o", "sim.vvp", "-s", "nmpu", "-f", "timescale.f", *traced, *files]
     library = cocotb_config.lib_entry("vpi", "icarus")
-    start = ["vvp", "-m", library, str(target), "-fst" if options.waves else "-none"]
+    start = ["vvp", "-m", library, "sim.vvp", "-fst" if options.waves else "-none"]
     return Recipe((("compile", build),), start)
 
 

@@ -130,13 +130,18 @@ def synthesize(
 
     Raises:
         ToolFailed: Yosys or ABC failed, or left something that is not a cell of the library.
-        ValueError: there is no such module in the source.
+        ValueError: there is no such module in the source, or ABC cannot take the path of ``work``.
         OSError: a file cannot be read or written.
     """
     source = verilog.read_text()
     names = re.findall(r"^\s*module\s+\\?([\w$]+)", source, re.MULTILINE)
     if top not in names:
         raise ValueError(f"{verilog} has no module {top}; it has {', '.join(names) or 'none'}")
+    odd = re.search(r"['\";\x00-\x08\x0a-\x1f\x7f]", str(work.resolve()))
+    if odd:  # ABC is given the library with its whole path
+        raise ValueError(
+            f"the output folder {str(work)!r} has {odd[0]!r} in its path, which ABC cannot take; choose another"
+        )
     work.mkdir(parents=True, exist_ok=True)
     write_atomic(work / "source.v", source)
     write_atomic(work / "cells.lib", library.lean)
@@ -215,8 +220,7 @@ def _script(top: str, modules: list[str], flatten: bool, recipe: Recipe) -> list
 
 def _constraints(library: Library) -> str:
     """What ABC is told of the surroundings; without it, it neither sizes gates nor estimates a delay."""
-    driver = f"set_driving_cell {library.driver.name}\n" if library.driver else ""
-    return f"{driver}set_load {library.output_load:.6g}\n"
+    return f"set_driving_cell {library.driver.name}\nset_load {library.output_load:.6g}\n"
 
 
 def _sorted_out(

@@ -48,7 +48,6 @@ def test_cells_are_found_by_what_they_do(path: Path) -> None:
     assert time.perf_counter() - start < 5  # about 1 s; the margin is for busy machines
     assert (library.nand2.name, library.nand2.area) == (nand2, area)
     assert library.flip_flops[0].name == flip_flop
-    assert library.driver is not None
     assert library.driver.name == driver
     assert next((cell.name for cell in library.full_adders), None) == full
     assert next((cell.name for cell in library.half_adders), None) == half
@@ -82,7 +81,6 @@ def test_neutral_library_is_what_its_header_says() -> None:
 def test_dont_use_leaves_cells_out_but_not_the_unit() -> None:
     library = Library.read(dont_use=["NAND2_*", "*_X2", "BUF_X1"])
     assert library.nand2.name == "NAND2_X1"
-    assert library.driver is not None
     assert library.driver.name == "BUF_X4"
     left = {cell.name for cell in parse(library.lean)[0].of("cell")}
     assert "INV_X1" in left
@@ -102,14 +100,20 @@ FLIP_FLOP = """  cell (F) { area : 20; ff (IQ, IQN) { clocked_on : "C"; next_sta
 AND = '  cell (A) { area : 5; pin (A, B) { direction : input; } pin (Y) { direction : output; function : "A B"; } }\n'
 
 
+INV = '  cell (I) { area : 3; pin (A) { direction : input; } pin (Y) { direction : output; function : "A\'"; } }\n'
+
+
+BUF = INV.replace("(I)", "(B)").replace("A'", "A")
+
+
 def test_small_library(tmp_path: Path) -> None:
     path = tmp_path / "small.lib"
-    path.write_text(small(NAND, FLIP_FLOP, AND))
+    path.write_text(small(NAND, FLIP_FLOP, AND, INV, BUF))
     library = Library.read(path)
     assert library.nand2.name == "N"
     assert library.output_load == 8.0
     assert library.flip_flops[0].inputs == ("C", "D")
-    assert library.driver is None
+    assert library.driver.name == "B"
     assert "internal_power" not in library.lean
 
 
@@ -118,6 +122,32 @@ def test_small_library(tmp_path: Path) -> None:
     [
         (small(FLIP_FLOP, AND), "none of its 2 cells is a NAND2, so there is no area unit"),
         (small(NAND, AND), "none of its 2 cells is a flip-flop"),
+        (
+            small(NAND.replace("area : 4", "area : 0"), FLIP_FLOP),
+            "none of its 2 cells is a NAND2, so there is no area unit; cell N is one, but needs an area above 0",
+        ),
+        (
+            small(NAND, FLIP_FLOP.replace("area : 20;", "")),
+            "none of its 2 cells is a flip-flop; cell F is one, but needs an area above 0",
+        ),
+        (small(NAND, FLIP_FLOP), "none of its 2 cells is an inverter, without which ABC cannot work"),
+        (small(NAND, FLIP_FLOP, INV), "none of its 3 cells is a buffer, without which ABC cannot work"),
+        (
+            small(NAND, FLIP_FLOP, INV).replace("0.002", "x"),
+            "cell N: capacitance 'x' of pin (A) is not a number from 0; "
+            "correct it, or leave the cell out with --dont-use N",
+        ),
+        (
+            small(NAND, FLIP_FLOP.replace('"D"', '"D +"')),
+            "cell F: next_state of ff (IQ, IQN): 'D +' is not a Boolean function: its end is not expected; "
+            "correct it, or leave the cell out with --dont-use F",
+        ),
+        (
+            small(NAND, FLIP_FLOP, AND.replace("A B", "(A & ")),
+            "cell A: function of pin (Y): '(A &' is not a Boolean function: its end is not expected; "
+            "correct it, or leave the cell out with --dont-use A",
+        ),
+        (small("nom_voltage : high;\n", NAND), "nom_voltage 'high' is not a number"),
         (small(NAND, FLIP_FLOP)[:-20], "the Liberty file ends inside cell (F); it seems to be cut short"),
         (small(NAND, FLIP_FLOP)[:200], "the Liberty file ends inside cell (N); it seems to be cut short"),
         (small(NAND)[:60], "the Liberty file ends inside library (small); it seems to be cut short"),
@@ -135,6 +165,27 @@ def test_unusable_files(text: str, complaint: str, tmp_path: Path) -> None:
     assert str(caught.value) == f"{path}: {complaint}"
 
 
+@pytest.mark.parametrize("area", ["-4", "nan", "inf", "wide"])
+def test_area_that_is_none(area: str, tmp_path: Path) -> None:
+    path = tmp_path / "bad.lib"
+    path.write_text(small(NAND, FLIP_FLOP, INV, BUF, AND.replace("area : 5", f"area : {area}")))
+    with pytest.raises(ValueError, match="area") as caught:
+        Library.read(path)
+    wrong = f"cell A: area '{area}' is not a number from 0"
+    assert str(caught.value) == f"{path}: {wrong}; correct it, or leave the cell out with --dont-use A"
+    assert Library.read(path, ["A"]).cells["A"].area == 0
+
+
+def test_cells_that_are_not_used_may_be_anything(tmp_path: Path) -> None:
+    path = tmp_path / "odd.lib"
+    filler, free = "  cell (FILL) { area : 0; }\n", AND.replace("area : 5", "area : 0.0")
+    marked = AND.replace("(A) {", "(M) { dont_use : true;", 1).replace("A B", "A &")
+    path.write_text(small(NAND, FLIP_FLOP, INV, BUF, filler, free, marked))
+    library = Library.read(path)
+    assert [name for name, cell in library.cells.items() if cell.usable] == ["N", "F", "I", "B"]
+    assert [cell.name for cell in parse(library.lean)[0].of("cell")] == ["N", "F", "I", "B"]
+
+
 def test_missing_file(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"^cannot read the Liberty file .*none\.lib: No such file or directory$"):
         Library.read(tmp_path / "none.lib")
@@ -145,6 +196,12 @@ def test_missing_file(tmp_path: Path) -> None:
 def test_dont_use_that_leaves_nothing() -> None:
     with pytest.raises(ValueError, match=r"cells that --dont-use DFF\* leaves is a flip-flop"):
         Library.read(dont_use=["DFF*"])
+    with pytest.raises(
+        ValueError, match=r"cells that --dont-use INV\* leaves is an inverter, without which ABC cannot"
+    ):
+        Library.read(dont_use=["INV*"])
+    with pytest.raises(ValueError, match=r"leaves is an AND2, NAND2, OR2 or NOR2, without which ABC cannot work$"):
+        Library.read(dont_use=["*AND2*", "*OR2*"])
 
 
 @pytest.mark.parametrize("cut", [0.3, 0.6, 0.9, 0.999])

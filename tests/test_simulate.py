@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from flows.generate import generate
+from flows.lint import lint, parse
 from flows.simulate import SimResult, parse_results, simulate
 from flows.tool import ToolFailed, ToolMissing, find
 from nmpu_hdl.config import NmpuConfig
@@ -175,6 +176,46 @@ def test_space_in_the_path_is_refused(tmp_path: Path) -> None:
     generate(preset("tiny"), tmp_path)
     with pytest.raises(ValueError, match="has a space in its path"):
         simulate(tmp_path, tmp_path / "a b")
+
+
+@needs_icarus
+def test_odd_folders_do_not_disturb_icarus(tmp_path: Path) -> None:
+    result = simulated(preset("tiny"), tmp_path / "a'b \"c;#:d", simulator="icarus", waves=True, tests=["any_settings"])
+    assert result.passed == 1
+
+
+def test_odd_folders_do_not_disturb_verilator(tmp_path: Path) -> None:
+    try:
+        result = simulated(preset("tiny"), tmp_path / "a'b\"c;#:$d", tests=["any_settings"])
+    except ToolMissing as missing:
+        pytest.skip(str(missing))
+    assert result.passed == 1
+
+
+def test_odd_file_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    generate(preset("tiny"), tmp_path)
+    odd = (tmp_path / "nmpu.v").rename(tmp_path / "a#b.v")
+    with pytest.raises(ValueError, match=r"^the file '\.\./a#b\.v' has '#' in its path, which Verilator cannot take"):
+        simulate(tmp_path, tmp_path / "sim", netlist=odd)
+    assert not (tmp_path / "sim").exists()
+
+
+@pytest.mark.skipif(find("verilator") is None or find("perl") is None, reason="needs Verilator and Perl")
+@pytest.mark.parametrize("name", ["a:b", 'a"b', "a b'c;#$"])
+def test_lint_warns_in_any_folder(name: str, tmp_path: Path) -> None:
+    source = tmp_path / name / "t.v"
+    source.parent.mkdir()
+    source.write_text("module nmpu(output z);\n  wire never;\n  assign z = never;\nendmodule\n")
+    result = lint(source, source.parent / "lint")
+    assert [(w.file, w.rule, w.line) for w in result.warnings] == [(str(source), "UNDRIVEN", 2)]
+    if '"' in name:
+        with pytest.raises(ValueError, match=r"has '\"' in its path, which Verilator cannot take"):
+            lint(source, tmp_path / "lint")
+
+
+def test_lint_parses_names_with_colons() -> None:
+    found = parse("%Warning-LATCH: a:1:2/b.v:12:3: Latch inferred: x:1:2: y\n")
+    assert [(w.file, w.line, w.message) for w in found] == [("a:1:2/b.v", 12, "Latch inferred: x:1:2: y")]
 
 
 @pytest.mark.parametrize(("width", "signed"), [(1, False), (5, True), (8, False), (8, True), (13, False), (16, True)])
