@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, get_type_hints
+from typing import Annotated, Any, Literal, NamedTuple, cast, get_type_hints
 
 import typer
 
@@ -61,7 +61,7 @@ def configured(command: Callable[..., None]) -> Callable[..., None]:
     hints = get_type_hints(_target, include_extras=True) | get_type_hints(command, include_extras=True)
     keyword = inspect.Parameter.KEYWORD_ONLY
     parameters = [p.replace(kind=keyword, annotation=hints[p.name]) for p in (*shared.values(), *own)]
-    wrapper.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    cast(Any, wrapper).__signature__ = inspect.Signature(parameters)
     wrapper.__annotations__ = {p.name: p.annotation for p in parameters}
     wrapper.__name__, wrapper.__doc__ = command.__name__, command.__doc__
     return wrapper

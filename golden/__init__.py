@@ -4,15 +4,18 @@ Knows the configuration and no hardware: nothing here imports Amaranth.
 """
 
 from . import activation, affine
+from .calibration import BatchNorm, Quantized, dequantize, quantize
 from .model import Activations, forward, taps
-from .params import Params, Quantized, pack, quantize, unpack
+from .params import Params, pack, unpack
 
 __all__ = [
     "Activations",
+    "BatchNorm",
     "Params",
     "Quantized",
     "activation",
     "affine",
+    "dequantize",
     "forward",
     "pack",
     "quantize",

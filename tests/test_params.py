@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import golden
-from golden.params import BatchNorm
+from golden import BatchNorm
 from nmpu_hdl.presets import load, preset
 from nmpu_hdl.settings import PassSettings
 
@@ -45,6 +45,12 @@ def test_quantized_stays_within_its_stated_error(extra: list[str], seed: int) ->
     cuts = 2.0**-config.guard * (1 if config.norm.kind == "none" else 1 + np.abs(g) * 1.1)
     assert (np.abs(got - ideal) <= q.error + cuts).all()
     assert q.error.max() < 12
+    stored = golden.unpack(config, golden.pack(config, q.params))
+    for back, meant in zip(golden.dequantize(config, stored, q.shift, q.offset_shift), (q.gain, q.offset), strict=True):
+        np.testing.assert_array_equal(back, meant)
+    ideal_gain, ideal_offset = gain * g, offset * g + b
+    assert np.abs(q.gain - ideal_gain).max() < 0.02
+    assert np.abs(q.offset - ideal_offset).max() < 1.5
 
 
 def test_the_largest_shift_that_fits_is_taken() -> None:
