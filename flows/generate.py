@@ -11,7 +11,7 @@ from nmpu_hdl.verilog import emit, manifest
 
 from .tool import write_together
 
-__all__ = ["CONFIG", "MANIFEST", "VERILOG", "generate", "read_config"]
+__all__ = ["CONFIG", "MANIFEST", "VERILOG", "generate"]
 
 VERILOG, CONFIG, MANIFEST = "nmpu.v", "config.json", "manifest.json"
 
@@ -35,8 +35,3 @@ def generate(config: NmpuConfig, work: Path) -> dict[str, Any]:
         }
     )
     return described
-
-
-def read_config(work: Path) -> NmpuConfig:
-    """The configuration that :func:`generate` left in ``work``."""
-    return NmpuConfig.model_validate_json((work / CONFIG).read_text())

@@ -55,8 +55,7 @@ def forward(config: NmpuConfig, codes: ArrayLike, params: Params, settings: Pass
         ValueError: a shape that does not fit, or a code or parameter outside its format.
     """
     settings = settings or PassSettings.of(config)
-    array = _checked(config, np.asarray(codes), settings)
-    params.fields(config)
+    array = _checked(config, np.asarray(codes), params, settings)
     chosen = params.first(settings.columns).astype(_dtype(config))
     lead, columns = array.shape[:-2], settings.columns
     rows = array.reshape(-1, *array.shape[-2:])
@@ -80,8 +79,7 @@ def taps(config: NmpuConfig, codes: ArrayLike, params: Params, settings: PassSet
         ``rounded`` and ``activated`` (y), ``y``, ``low``, ``high``; each (..., active columns).
     """
     settings = settings or PassSettings.of(config)
-    array = _checked(config, np.asarray(codes), settings)
-    params.fields(config)
+    array = _checked(config, np.asarray(codes), params, settings)
     dtype = _dtype(config)
     return _steps(config, array.astype(dtype), params.first(settings.columns).astype(dtype), settings)
 
@@ -129,11 +127,13 @@ def _narrow(low: int, high: int) -> np.dtype[np.integer]:
     return np.dtype(next(k for k in kinds if np.iinfo(k).min <= low and high <= np.iinfo(k).max))
 
 
-def _checked(config: NmpuConfig, codes: NDArray[np.integer], settings: PassSettings) -> NDArray[np.integer]:
-    """The codes of the active columns.
+def _checked(
+    config: NmpuConfig, codes: NDArray[np.integer], params: Params, settings: PassSettings
+) -> NDArray[np.integer]:
+    """The codes of the active columns, once codes and parameters are known to fit.
 
     Raises:
-        ValueError: wrong shape, wrong dtype, or a code outside its format.
+        ValueError: wrong shape, wrong dtype, or a code or parameter outside its format.
     """
     counts, form = config.codes.counts, config.codes.format
     if codes.dtype.kind not in "iu":
@@ -147,4 +147,5 @@ def _checked(config: NmpuConfig, codes: NDArray[np.integer], settings: PassSetti
         raise ValueError(
             f"a code of {int(active.min())}..{int(active.max())} is outside {form} ({form.low}..{form.high})"
         )
+    params.fields(config)
     return active

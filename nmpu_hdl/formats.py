@@ -164,12 +164,6 @@ class Number:
         corners = [a * b for a in (self.low, self.high) for b in (other.low, other.high)]
         return Number(min(corners), max(corners), self.fraction + other.fraction)
 
-    def __or__(self, other: Number) -> Number:
-        """The range that holds either value; the fractions must agree."""
-        if self.fraction != other.fraction:
-            raise ValueError(f"cannot join {self} and {other}: their fraction bits differ")
-        return Number(min(self.low, other.low), max(self.high, other.high), self.fraction)
-
     def aligned(self, fraction: int) -> Number:
         """The same value with at least ``fraction`` fraction bits (zeros appended; never fewer)."""
         up = max(fraction - self.fraction, 0)
