@@ -16,6 +16,7 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainSerializer,
+    StrictBool,
     StrictInt,
     WithJsonSchema,
     field_validator,
@@ -219,9 +220,65 @@ class How(Group):
     multiplier: Literal["tree", "operator"] = Field(
         "tree", description="tree: one adder tree for both products, for standard cells; operator: *, for FPGAs"
     )
-    memory: Literal["internal", "external"] = Field(
-        "internal", description="parameter memory: a behavioural array inside, or a port at the top for a macro"
+    memory: Literal["internal", "external", "macro"] = Field(
+        "internal",
+        description="memories: arrays inside; external: a port at the top (core only); macro: black boxes by name",
     )
+
+
+class Tile(Group):
+    """The unit around the core: bus, layer program, partial sums and what comes after the lanes; see docs/tile.md."""
+
+    kind: Literal["none", "axi"] = Field(
+        "none", description="none: the core nmpu is the top, and the rest of this table is not used; axi: nmpu_axi is"
+    )
+    blocks: StrictInt = Field(16, ge=1, le=64, description="row blocks (passes) that a result may be the sum of")
+    chain: StrictInt = Field(
+        1, ge=1, le=16, description="units whose partial sums may be chained by streams; 1: no such streams"
+    )
+    residual: StrictBool = Field(False, description="a residual operand a column, added before rounding")
+    residual_left: StrictInt = Field(3, ge=0, le=8, description="largest left shift that aligns a residual")
+    residual_right: StrictInt = Field(3, ge=0, le=8, description="largest right shift that aligns a residual; exact")
+    widths: tuple[StrictInt, ...] = Field(
+        (), description="output widths to choose from at run time besides that of output.format, such as [6, 4]"
+    )
+    table: StrictInt = Field(0, ge=0, le=10, description="activation table of 2^n entries after saturation; 0: none")
+    pool: StrictInt = Field(0, ge=0, le=1024, description="largest window of max and average pooling; 0: none")
+    protect: Literal["none", "parity", "secded"] = Field(
+        "none", description="protection of parameter and aggregation memory"
+    )
+    sets: StrictInt = Field(
+        16, ge=1, le=1024, description="parameters a bank holds, in sets for all columns; there are two banks"
+    )
+    descriptors: StrictInt = Field(32, ge=1, le=256, description="layers that the descriptor memory holds")
+    input: Literal["stream", "sram"] = Field("stream", description="codes come as a stream, or are read from an SRAM")
+    output: Literal["stream", "sram"] = Field(
+        "stream", description="activations leave as a stream, or are written to an SRAM"
+    )
+    address: StrictInt = Field(16, ge=1, le=24, description="address bits of those SRAMs")
+    observe: StrictBool = Field(False, description="registers for the least and the largest a, for calibration")
+
+    @field_validator("widths")
+    @classmethod
+    def _distinct(cls, widths: tuple[int, ...]) -> tuple[int, ...]:
+        for width in widths:
+            if not 2 <= width <= 16:
+                raise ValueError(f"an output width of {width} is outside 2..16 bits")
+        return _without_repeats(widths)
+
+    @field_validator("pool")
+    @classmethod
+    def _a_window(cls, pool: int) -> int:
+        if pool == 1:
+            raise ValueError("a window of 1 pools nothing; 0 leaves pooling out, 4 is a window of 2 x 2")
+        return pool
+
+    @field_validator("table")
+    @classmethod
+    def _an_index(cls, table: int) -> int:
+        if table == 1:
+            raise ValueError("a table of 2 entries is none; 0 leaves it out, 2 to 10 are its address bits")
+        return table
 
 
 class NmpuConfig(Group):
@@ -243,11 +300,42 @@ class NmpuConfig(Group):
     activation: ActivationGroup = ActivationGroup()
     output: Output = Output()
     how: How = How()
+    tile: Tile = Tile()
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
+        if self.tile.kind != "none":
+            self._check_tile()
         self.derived.check()
         return self
+
+    def _check_tile(self) -> None:
+        """What the unit around the core needs of the other groups.
+
+        Raises:
+            ValueError: naming field, value and what would do.
+        """
+        tile, out = self.tile, self.output
+        if self.how.stages < 2:
+            raise ValueError(f"how.stages = {self.how.stages}: tile.kind = {tile.kind} needs 2 or more")
+        if self.how.memory == "external":
+            raise ValueError(
+                f"how.memory = external: tile.kind = {tile.kind} keeps its memories inside; internal or macro would do"
+            )
+        if tile.widths and out.overflow is not Overflow.SATURATE:
+            raise ValueError(f"tile.widths = {list(tile.widths)} needs output.overflow = saturate, not {out.overflow}")
+        for width in tile.widths:
+            if width > out.format.width:
+                raise ValueError(f"tile.widths: {width} bits are more than output.format = {out.format} has")
+        if tile.sets * self.array.slots > 1 << 16:
+            most = (1 << 16) // self.array.slots
+            raise ValueError(
+                f"tile.sets = {tile.sets}: descriptors address 65,536 slots of parameters; {most} sets would do"
+            )
+        if tile.table > out.format.width:
+            raise ValueError(
+                f"tile.table = {tile.table}: an index has at most the {out.format.width} bits of output.format"
+            )
 
     @cached_property
     def derived(self) -> Derived:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["STEPS", "Derived", "ParamField"]
 
 STEPS = ("multiply", "carry", "shift", "offset", "norm", "finish")
-"""The steps of a lane, in order; ``multiply`` leaves rows that ``carry`` adds, ``finish`` rounds, activates, clips."""
+"""The steps of a lane, in order; ``multiply`` leaves rows that ``carry`` adds, ``offset`` adds the partial sum of a
+tile too, ``finish`` adds the residual, rounds, activates, clips."""
 
 _CUTS: dict[tuple[int, bool], tuple[int, ...]] = {
     # (pipeline stages, second affine stage present) -> stage of each of STEPS
@@ -28,6 +29,16 @@ _CUTS: dict[tuple[int, bool], tuple[int, ...]] = {
     (1, True): (0, 0, 0, 0, 0, 0),
     (2, True): (0, 0, 0, 0, 1, 1),
     (3, True): (0, 0, 1, 1, 2, 2),
+    (4, True): (0, 0, 1, 1, 2, 3),
+}
+
+_TILE_CUTS: dict[tuple[int, bool], tuple[int, ...]] = {
+    # As above; a register ends the step that adds partial sums, for there a beat goes on or into the memory.
+    (2, False): (0, 0, 0, 0, 1, 1),
+    (3, False): (0, 0, 1, 1, 2, 2),
+    (4, False): (0, 1, 2, 2, 3, 3),
+    (2, True): (0, 0, 0, 0, 1, 1),
+    (3, True): (0, 0, 0, 0, 1, 2),
     (4, True): (0, 0, 1, 1, 2, 3),
 }
 
@@ -83,7 +94,8 @@ class Derived:
         """
         c, t = self._config, self.shifted
         if (
-            c.norm.kind == "affine"
+            self.tiled
+            or c.norm.kind == "affine"
             or Activation.LEAKY in c.activation.modes
             or c.output.overflow is not Overflow.SATURATE
         ):
@@ -106,29 +118,60 @@ class Derived:
 
     @cached_property
     def affine(self) -> Number:
-        """``a``: with as many fraction bits as the finer of guard and offset has."""
+        """``a`` of one pass: with as many fraction bits as the finer of guard and offset has."""
         return self.shifted + self.offset
+
+    @property
+    def tiled(self) -> bool:
+        """Whether the top is ``nmpu_axi``."""
+        return self._config.tile.kind != "none"
+
+    @cached_property
+    def total(self) -> Number:
+        """``a`` summed over row blocks and chained units; equals :attr:`affine` without a tile."""
+        terms = self._config.tile.blocks * self._config.tile.chain if self.tiled else 1
+        return Number(self.affine.low * terms, self.affine.high * terms, self.affine.fraction)
 
     @cached_property
     def norm_sum(self) -> Number:
-        """The second affine stage before it is cut; equals :attr:`affine` where there is none."""
+        """The second affine stage before it is cut; equals :attr:`total` where there is none."""
         norm = self._config.norm
         if norm.kind == "none":
-            return self.affine
-        return self.affine * norm.scale.number + norm.offset.number
+            return self.total
+        return self.total * norm.scale.number + norm.offset.number
 
     @cached_property
     def normed(self) -> Number:
         """``a`` after the second affine stage, cut to the guard bits again."""
         if self._config.norm.kind == "none":
-            return self.affine
+            return self.total
         return self.norm_sum.floor(self._config.guard)
+
+    @cached_property
+    def residual(self) -> Number | None:
+        """The aligned residual, exact; None where there is none."""
+        tile, out = self._config.tile, self._config.output.format
+        if not (self.tiled and tile.residual):
+            return None
+        up = tile.residual_left + tile.residual_right
+        return Number(out.low << up, out.high << up, tile.residual_right)
+
+    @cached_property
+    def joined(self) -> Number:
+        """``a`` with the residual added; equals :attr:`normed` where there is none."""
+        return self.normed if self.residual is None else self.normed + self.residual
 
     @cached_property
     def sloped(self) -> Number:
         """``a`` with room for the leaky slope: ``leaky_shift`` more fraction bits where leaky is built in."""
         k = self._config.activation.leaky_shift if Activation.LEAKY in self._config.activation.modes else 0
-        return self.normed.aligned(self.normed.fraction + k)
+        return self.joined.aligned(self.joined.fraction + k)
+
+    @cached_property
+    def widths(self) -> tuple[int, ...]:
+        """Output widths to choose from at run time, widest first; the output format's own is among them."""
+        own = self._config.output.format.width
+        return tuple(sorted({own, *(self._config.tile.widths if self.tiled else ())}, reverse=True))
 
     @cached_property
     def rounded(self) -> Number:
@@ -167,7 +210,7 @@ class Derived:
     @cached_property
     def stage_of(self) -> dict[str, int]:
         """The pipeline stage, from 0, in which each of :data:`STEPS` is computed."""
-        cuts = _CUTS[self._config.how.stages, self._config.norm.kind == "affine"]
+        cuts = (_TILE_CUTS if self.tiled else _CUTS)[self._config.how.stages, self._config.norm.kind == "affine"]
         return dict(zip(STEPS, cuts, strict=True))
 
     @property
@@ -190,7 +233,9 @@ class Derived:
         narrower = {
             "shifted": "a smaller guard, scale.format or codes.format, or a larger shift.min",
             "affine": "a smaller offset.format or offset.max_shift",
+            "total": "fewer tile.blocks or a shorter tile.chain",
             "norm_sum": "a smaller norm.scale or norm.offset, a smaller guard, or a larger shift.min",
+            "joined": "a smaller tile.residual_left or tile.residual_right",
             "sloped": "a smaller activation.leaky_shift or guard, or a larger shift.min",
         }
         for name, remedy in narrower.items():

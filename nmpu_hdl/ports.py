@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from .formats import Activation, Number
+from .registers import register_map
 
 if TYPE_CHECKING:
     from .config import NmpuConfig
 
-__all__ = ["Port", "config_ports", "memory_ports", "top_ports"]
+__all__ = ["Port", "config_ports", "memory_ports", "tile_ports", "top_name", "top_ports"]
 
 Direction = Literal["in", "out"]
 
@@ -26,8 +27,18 @@ class Port:
     signed: bool = False
 
 
+def top_name(config: NmpuConfig) -> str:
+    """The module at the top."""
+    return "nmpu_axi" if config.derived.tiled else "nmpu"
+
+
 def top_ports(config: NmpuConfig) -> tuple[Port, ...]:
     """All ports of ``config`` but clk and rst, in the order in which the Verilog has them."""
+    return tile_ports(config) if config.derived.tiled else core_ports(config)
+
+
+def core_ports(config: NmpuConfig) -> tuple[Port, ...]:
+    """The ports of the core, ``nmpu``."""
     lanes, counts = config.array.lanes, config.codes.counts
     data_in, data_out = lanes * counts * config.codes.format.width, lanes * config.output.format.width
     streams = (
@@ -44,6 +55,89 @@ def top_ports(config: NmpuConfig) -> tuple[Port, ...]:
     )
     external = memory_ports(config, "mem", host=False) if config.how.memory == "external" else ()
     return (*streams, *config_ports(config), *memory_ports(config, "param", host=True), *external)
+
+
+def tile_ports(config: NmpuConfig) -> tuple[Port, ...]:
+    """The ports of the unit around the core, ``nmpu_axi``."""
+    tile = config.tile
+    ports = [
+        Port("irq", "out", 1, "an event of EVENTS that IRQ_ENABLE names; high until it is cleared"),
+        *_axil(config),
+    ]
+    data_in = config.array.lanes * config.codes.counts * config.codes.format.width
+    if tile.input == "stream":
+        ports += _stream("s_axis", data_in, "codes of a slot; lane 0 lowest, in a lane p (or x) below n", keep=True)
+    else:
+        ports += [
+            Port("codes_en", "out", 1, "read a slot of codes"),
+            Port("codes_addr", "out", tile.address, "its address"),
+            Port("codes_rdata", "in", data_in, "codes of the slot read in the clock before; held until the next read"),
+        ]
+    data_out = config.array.lanes * config.output.format.width
+    if tile.output == "stream":
+        user = 2 * config.array.lanes + 1
+        ports += _stream("m_axis", data_out, "activations of a slot, packed, lane 0 lowest", keep=True, user=user)
+    else:
+        ports += [
+            Port("acts_en", "out", 1, "write a slot of activations"),
+            Port("acts_we", "out", _bytes(data_out) // 8, "bytes to be written"),
+            Port("acts_addr", "out", tile.address, "address"),
+            Port("acts_wdata", "out", _bytes(data_out), "activations, packed, lane 0 lowest"),
+        ]
+    if tile.residual:
+        ports += _stream("s_axis_res", data_out, "residuals of a slot, in output.format, lane 0 lowest", last=False)
+    if tile.chain > 1:
+        sums = config.array.lanes * config.derived.total.width
+        ports += _stream("s_axis_sum", sums, "a neighbour's partial sums of a slot, lane 0 lowest", user=1, last=False)
+        ports += _stream("m_axis_sum", sums, "partial sums of a slot, lane 0 lowest; lanes not active give 0", user=1)
+    return tuple(ports)
+
+
+def _axil(config: NmpuConfig) -> list[Port]:
+    """An AXI4-Lite slave of 32 bits."""
+    width = register_map(config).address_width
+    return [
+        Port("s_axil_awaddr", "in", width, "byte address of a write"),
+        Port("s_axil_awprot", "in", 3, "not used"),
+        Port("s_axil_awvalid", "in", 1, "address is there"),
+        Port("s_axil_awready", "out", 1, "address is taken"),
+        Port("s_axil_wdata", "in", 32, "data of a write"),
+        Port("s_axil_wstrb", "in", 4, "bytes to be written"),
+        Port("s_axil_wvalid", "in", 1, "data are there"),
+        Port("s_axil_wready", "out", 1, "data are taken"),
+        Port("s_axil_bresp", "out", 2, "0 OKAY, 2 SLVERR"),
+        Port("s_axil_bvalid", "out", 1, "answer to a write is there"),
+        Port("s_axil_bready", "in", 1, "answer is taken"),
+        Port("s_axil_araddr", "in", width, "byte address of a read"),
+        Port("s_axil_arprot", "in", 3, "not used"),
+        Port("s_axil_arvalid", "in", 1, "address is there"),
+        Port("s_axil_arready", "out", 1, "address is taken"),
+        Port("s_axil_rdata", "out", 32, "data of a read"),
+        Port("s_axil_rresp", "out", 2, "0 OKAY, 2 SLVERR"),
+        Port("s_axil_rvalid", "out", 1, "answer to a read is there"),
+        Port("s_axil_rready", "in", 1, "answer is taken"),
+    ]
+
+
+def _stream(prefix: str, bits: int, about: str, *, keep: bool = False, last: bool = True, user: int = 0) -> list[Port]:
+    """An AXI4-Stream, slave or master by its prefix, with the optional signals asked for."""
+    forth: Direction = "in" if prefix.startswith("s_") else "out"
+    back: Direction = "out" if prefix.startswith("s_") else "in"
+    ports = [
+        Port(f"{prefix}_tvalid", forth, 1, "a beat is there"),
+        Port(f"{prefix}_tready", back, 1, "the beat is taken"),
+        Port(f"{prefix}_tdata", forth, _bytes(bits), f"{about}; padded to bytes"),
+    ]
+    if keep:
+        ports.append(Port(f"{prefix}_tkeep", forth, _bytes(bits) // 8, "bytes that hold something of active lanes"))
+    if last:
+        ports.append(Port(f"{prefix}_tlast", forth, 1, "last slot"))
+    if user == 1:
+        ports.append(Port(f"{prefix}_tuser", forth, 1, "made of a word with an error that could not be corrected"))
+    elif user:
+        text = "clipped at the low end (lower half), the high end (upper half); top bit: made of an uncorrected error"
+        ports.append(Port(f"{prefix}_tuser", forth, user, text))
+    return ports
 
 
 def config_ports(config: NmpuConfig) -> tuple[Port, ...]:

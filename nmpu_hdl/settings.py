@@ -25,6 +25,8 @@ class PassSettings:
         activation: one of the configured functions.
         clip_low: lower limit of ``clip``, an output code.
         clip_high: upper limit of ``clip``; it wins where the limits cross.
+        width: output width, one of ``derived.widths``; the result saturates to it.
+        residual: a residual is added, multiplied by two to this power; None: it is not.
     """
 
     columns: int
@@ -34,6 +36,8 @@ class PassSettings:
     activation: Activation
     clip_low: int
     clip_high: int
+    width: int
+    residual: int | None
 
     @classmethod
     def of(
@@ -47,9 +51,11 @@ class PassSettings:
         activation: Activation | str | None = None,
         clip_low: int | None = None,
         clip_high: int | None = None,
+        width: int | None = None,
+        residual: int | None = None,
     ) -> PassSettings:
         """Settings for ``config``; what is not given takes its default: all columns, shift 0 (or the nearest
-        that the configuration allows), the first rounding mode and activation, the output's whole range.
+        that the configuration allows), the first rounding mode and activation, the output's whole range, no residual.
 
         Raises:
             ValueError: a value that the configuration does not allow, with the field, the value and what would do.
@@ -63,6 +69,8 @@ class PassSettings:
             activation=config.activation.modes[0] if activation is None else Activation(activation),
             clip_low=out.low if clip_low is None else clip_low,
             clip_high=out.high if clip_high is None else clip_high,
+            width=out.width if width is None else width,
+            residual=residual,
         )
         chosen._check(config)
         return chosen
@@ -78,6 +86,15 @@ class PassSettings:
         ):
             if not low <= getattr(self, name) <= high:
                 raise ValueError(f"{name} = {getattr(self, name)} is outside {low}..{high}")
+        if self.width not in config.derived.widths:
+            built = ", ".join(map(str, config.derived.widths))
+            raise ValueError(f"width = {self.width} is not built in; {built} is")
+        if self.residual is not None:
+            tile = config.tile
+            if config.derived.residual is None:
+                raise ValueError("residual is not built in; tile.residual = true builds it")
+            if not -tile.residual_right <= self.residual <= tile.residual_left:
+                raise ValueError(f"residual = {self.residual} is outside {-tile.residual_right}..{tile.residual_left}")
         if self.rounding not in config.rounding.modes:
             raise ValueError(f"rounding = {self.rounding} is not built in; {', '.join(config.rounding.modes)} is")
         if self.activation not in config.activation.modes:

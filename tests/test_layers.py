@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-NO_AMARANTH = ["formats", "derived", "config", "settings", "ports", "presets"]
+NO_AMARANTH = ["formats", "derived", "config", "settings", "ports", "presets", "program", "registers", "driver"]
 FORBIDDEN = {
     "golden": {"amaranth", "cocotb", "tb", "flows", "pyosys"},
     "tb": {"amaranth", "flows", "pyosys"},
@@ -43,9 +43,11 @@ def test_directions(where: str) -> None:
 
 def test_hardware_that_golden_may_see_is_free_of_amaranth() -> None:
     for name in NO_AMARANTH:
+        if not (ROOT / "nmpu_hdl" / f"{name}.py").exists():
+            continue
         seen = imports(ROOT / "nmpu_hdl" / f"{name}.py")
         assert "amaranth" not in seen
-        assert {m for m in seen if m.startswith(".")} <= {f".{n}" for n in NO_AMARANTH}, name
+        assert {m for m in seen if m.startswith(".")} <= {".", *(f".{n}" for n in NO_AMARANTH)}, name
     for where in ("golden", "tb"):
         for path in files(where):
             allowed = {"nmpu_hdl"} | {f"nmpu_hdl.{n}" for n in NO_AMARANTH}
