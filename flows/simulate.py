@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 from pydantic import BaseModel
 
 from nmpu_hdl.config import NmpuConfig
+from nmpu_hdl.ports import top_name
 
 from . import simulators
 from .tool import Completed, ToolFailed, run, write_atomic
@@ -72,7 +73,7 @@ def simulate(
     seed: int = 1,
     effort: int = 1,
     soak: int = 0,
-    bench: str = "tb.test_nmpu",
+    bench: str | None = None,
     tests: Sequence[str] = (),
     max_failures: int = 0,
     optimize: bool = False,
@@ -85,12 +86,12 @@ def simulate(
         work: folder of this step; one for each simulation that may run at the same time.
         simulator: ``verilator`` or ``icarus``.
         waves: record all signals, as ``work/dump.fst``.
-        netlist: simulate this instead of ``build/nmpu.v``; a module ``nmpu`` with the same ports.
+        netlist: simulate this instead of ``build/nmpu.v``; a module of the same name with the same ports.
         models: further Verilog files, such as the cells of a netlist.
         seed: of all random choices; equal seeds give equal runs.
         effort: how many times the usual length random tests have.
         soak: columns of the sustained run; 0: those of 2,048 beats.
-        bench: the module of the tests.
+        bench: the module of the tests; None: the regression of the top.
         tests: run only these, by name; all if empty.
         max_failures: stop after so many failed tests; 0: never.
         optimize: let the C++ compiler optimize access to ports: a longer build, and a faster simulation of wide arrays.
@@ -115,7 +116,10 @@ def simulate(
     for stale in ("results.xml", "bench.json", "result.json", "dump.fst"):
         (work / stale).unlink(missing_ok=True)
     built = [run(command, work, log_name=f"{name}.log") for name, command in recipe.build]
-    env = simulators.cocotb_environment(config_file.resolve(), work / "results.xml", seed, bench, tests, max_failures)
+    top = top_name(config)
+    env = simulators.cocotb_environment(
+        top, config_file.resolve(), work / "results.xml", seed, bench or f"tb.test_{top}", tests, max_failures
+    )
     done = run([*recipe.command, f"+effort={effort}", f"+soak={soak}"], work, env=env | recipe.env)
     result = _judge(simulator, work, done, sum(step.seconds for step in built), waves)
     write_atomic(work / "result.json", result.model_dump_json(indent=2) + "\n")

@@ -20,7 +20,7 @@ import find_libpython
 
 from nmpu_hdl.config import NmpuConfig
 from nmpu_hdl.lane import lane_settings
-from nmpu_hdl.ports import top_ports
+from nmpu_hdl.ports import top_name, top_ports
 
 from .lint import seen_from
 from .tool import ToolMissing, require, require_headers, write_atomic
@@ -79,7 +79,7 @@ def verilator(sources: Sequence[Path], work: Path, config: NmpuConfig, options: 
     write_atomic(work / "access.vlt", _access(config))
     libs = cocotb_config.libs_dir
     verilate = [
-        *("verilator", "--cc", "--exe", "--vpi", "--top-module", "nmpu", "--prefix", "Vtop", "-o", "nmpu"),
+        *("verilator", "--cc", "--exe", "--vpi", "--top-module", top_name(config), "--prefix", "Vtop", "-o", "nmpu"),
         *("--timescale", "1ns/1ps", "--no-timing", "--x-assign", "unique", "--x-initial", "unique"),
         *("-Wno-fatal", "-Wno-lint", "-Wno-style", "-fno-dfg"),
         *(["--trace-fst"] if options.waves else []),
@@ -109,15 +109,16 @@ def icarus(sources: Sequence[Path], work: Path, config: NmpuConfig, options: Opt
         ToolMissing: Icarus is not installed.
     """
     require("iverilog", "vvp")
+    top = top_name(config)
     work.mkdir(parents=True, exist_ok=True)
     write_atomic(work / "timescale.f", "+timescale+1ns/1ps\n")
     write_atomic(
         work / "dump.v",
-        'module dump;\n  initial $dumpfile("dump.fst");\n  initial $dumpvars(0, nmpu);\nendmodule\n',
+        'module dump;\n  initial $dumpfile("dump.fst");\n  initial $dumpvars(0, TOP);\nendmodule\n'.replace("TOP", top),
     )
     traced = ("-s", "dump", "dump.v") if options.waves else ()
     files = [os.path.relpath(file, work) for file in sources]
-    build = ["iverilog", "-g2012", "-o", "sim.vvp", "-s", "nmpu", "-f", "timescale.f", *traced, *files]
+    build = ["iverilog", "-g2012", "-o", "sim.vvp", "-s", top, "-f", "timescale.f", *traced, *files]
     library = cocotb_config.lib_entry("vpi", "icarus")
     start = ["vvp", "-m", library, "sim.vvp", "-fst" if options.waves else "-none"]
     return Recipe((("compile", build),), start)
@@ -129,14 +130,16 @@ def _access(config: NmpuConfig) -> str:
     Verilator finds that all lanes are alike only if they stay modules whose inputs are variables of their own.
     """
     top = ["clk", "rst", *(port.name for port in top_ports(config))]
+    lines = [f'public_flat_rw -module "{top_name(config)}" -var "{name}"' for name in top]
+    if config.derived.tiled:  # built once a test, not run for long
+        return "\n".join(["`verilator_config", *lines, ""])
     lane = ["codes", "param", "enable", *lane_settings(config)]
-    lines = [f'public_flat_rw -module "nmpu" -var "{name}"' for name in top]
     lines += [f'public_flat_rw -module "nmpu_lane" -var "{name}"' for name in lane]
     return "\n".join(["`verilator_config", *lines, 'no_inline -module "nmpu_lane"', ""])
 
 
 def cocotb_environment(
-    config: Path, results: Path, seed: int, bench: str, tests: Sequence[str], max_failures: int
+    top: str, config: Path, results: Path, seed: int, bench: str, tests: Sequence[str], max_failures: int
 ) -> dict[str, str]:
     """What cocotb 2.1 reads from the environment.  Our own bench reads one variable: NMPU_CONFIG.
 
@@ -152,7 +155,7 @@ def cocotb_environment(
         "GPI_USERS": f"{library};{cocotb_config.pygpi_entry_point()}",
         "PYGPI_PYTHON_BIN": sys.executable,
         "PYTHONPATH": os.pathsep.join(dict.fromkeys((home, *(os.path.abspath(p) for p in sys.path)))),
-        "COCOTB_TOPLEVEL": "nmpu",
+        "COCOTB_TOPLEVEL": top,
         "TOPLEVEL_LANG": "verilog",
         "COCOTB_TEST_MODULES": bench,
         "COCOTB_TEST_FILTER": rf"\.({'|'.join(map(re.escape, tests))})$" if tests else "",

@@ -10,7 +10,7 @@ from .affine import Narrow
 from .fixed import Fixed
 from .formats import Format, Overflow
 
-__all__ = ["Clipped", "clip", "leaky", "saturate"]
+__all__ = ["Clipped", "clip", "leaky", "limit", "saturate"]
 
 
 class Clipped(NamedTuple):
@@ -76,3 +76,20 @@ def clip(m: Module, y: Narrow, saturated: Clipped, limits: tuple[Value, Value], 
     ]
     limited = Mux(over, upper.as_unsigned(), Mux(under, least.as_unsigned(), code))
     return Clipped(Mux(chosen, limited, saturated.y), saturated.low & ~chosen, saturated.high & ~chosen)
+
+
+def limit(code: Clipped, form: Format, widths: tuple[int, ...], select: Value) -> Clipped:
+    """Limit a code of ``form`` to the width that ``select`` is the index of; the first is the format's own.
+
+    The result keeps all bits of ``form``, sign-extended.
+    """
+    y, low, high = code
+    sign = code.y[-1] if form.signed else C(0, 1)
+    for k, width in enumerate(widths[1:], 1):
+        surplus = code.y[width - form.signed :]
+        over = (select == k) & ~sign & surplus.any()
+        under = (select == k) & sign & ~surplus.all()
+        least, most = -(1 << (width - 1)) if form.signed else 0, (1 << (width - form.signed)) - 1
+        y = Mux(over, C(most, form.width), Mux(under, C(least % (1 << form.width), form.width), y))
+        low, high = low | under, high | over
+    return Clipped(y[: form.width], low, high)

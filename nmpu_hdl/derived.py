@@ -214,9 +214,16 @@ class Derived:
         return dict(zip(STEPS, cuts, strict=True))
 
     @property
+    def front(self) -> int:
+        """Stages of a tile up to the register that holds the sum; the rest of ``how.stages`` follow it."""
+        return self.stage_of["offset"] + 1
+
+    @property
     def latency(self) -> int:
         """Clock edges from the one that takes a beat to the one that shows its activations, if nothing stalls."""
-        return self._config.how.stages
+        tile = self._config.tile
+        after = (1 if tile.table else 0) + (2 if tile.pool else 0) if self.tiled else 0
+        return self._config.how.stages + after
 
     def pass_cycles(self, columns: int) -> int:
         """Clocks from the first beat of a pass over ``columns`` columns to its last result, if nothing stalls."""

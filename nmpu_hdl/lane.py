@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import C, Module, Signal, Value
+from amaranth.hdl import C, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from . import affine
-from .activation import Clipped, clip, leaky, saturate
+from .activation import Clipped, clip, leaky, limit, saturate
 from .config import NmpuConfig
 from .fixed import Fixed, requantize, shape
 from .formats import Activation, Number, Rounding
 from .stage import Delay
 
-__all__ = ["Lane", "lane_settings"]
+__all__ = ["Lane", "lane_settings", "tile_settings"]
 
 
 def lane_settings(config: NmpuConfig) -> dict[str, tuple[str, Number]]:
@@ -35,6 +35,21 @@ def lane_settings(config: NmpuConfig) -> dict[str, tuple[str, Number]]:
     return settings
 
 
+def tile_settings(config: NmpuConfig) -> dict[str, Number]:
+    """The further settings that a lane of a tile takes, all used where its ``residual`` is or later.
+
+    ``use_residual``; ``align``: left shift of the residual beyond the largest right shift; ``width``: index into
+    ``derived.widths``.
+    """
+    settings: dict[str, Number] = {}
+    if config.derived.tiled and config.tile.residual:
+        settings["use_residual"] = Number(0, 1, 0)
+        settings["align"] = Number(0, config.tile.residual_left + config.tile.residual_right, 0)
+    if len(config.derived.widths) > 1:
+        settings["width"] = Number(0, len(config.derived.widths) - 1, 0)
+    return settings
+
+
 class Lane(wiring.Component):
     """The arithmetic of docs/arithmetic.md with ``how.stages`` registers.
 
@@ -48,6 +63,15 @@ class Lane(wiring.Component):
         (one port for each of :func:`lane_settings`, timed to the input of the stage that uses it)
         y: the activation, a code of the output format.
         low, high: it was clipped at that end.
+
+    In a tile, where the step ``offset`` ends the *front* stages, also:
+        partial: what is added to ``a``: a partial sum, or 0.
+        total: the sum, before the register that ends the front.
+        sum: the sum in that register.
+        neighbour, start: (with ``tile.chain`` above 1) a neighbour's sum, at the input of stage 0, and whether it is
+            added too, at the input of the front's last stage.
+        residual: a code of the output format, at the input of the stage after.
+        (one port for each of :func:`tile_settings`, timed to that stage)
     """
 
     def __init__(self, config: NmpuConfig) -> None:
@@ -61,8 +85,21 @@ class Lane(wiring.Component):
                 "y": Out(config.output.format.width),
                 "low": Out(1),
                 "high": Out(1),
+                **self._tile_ports(config),
             }
         )
+
+    @staticmethod
+    def _tile_ports(config: NmpuConfig) -> dict[str, Any]:
+        if not config.derived.tiled:
+            return {}
+        total = shape(config.derived.total)
+        ports = {"partial": In(total), "total": Out(total), "sum": Out(total)}
+        if config.tile.chain > 1:
+            ports |= {"neighbour": In(total), "start": In(1)}
+        if config.tile.residual:
+            ports["residual"] = In(config.output.format.width)
+        return ports | {name: In(shape(number)) for name, number in tile_settings(config).items()}
 
     def elaborate(self, platform: Any) -> Module:
         """The steps of ``derived.STEPS`` in order; what a later stage needs is carried there by ``delay``."""
@@ -96,23 +133,52 @@ class Lane(wiring.Component):
         t_kept = step("shifted", t.kept, "shift", "offset")
         up, most = self._setting("offset_shift"), config.offset.max_shift
         a = affine.offset(t_kept, field("offset", "offset"), up, most, self._bias)
-        if config.norm.kind == "none":
-            a = step("biased" if self._bias else "affine", a, "offset", "finish")
+        following = "finish" if config.norm.kind == "none" else "norm"
+        if derived.tiled:
+            a = self._accumulate(m, a, delay, stage_of[following])
         else:
-            a = step("affine", a, "offset", "norm")
+            a = step("biased" if self._bias else "affine", a, "offset", following)
+        if config.norm.kind == "affine":
             a = affine.norm(a, field("norm_scale", "norm"), field("norm_offset", "norm"), config.guard)
             a = step("normed", a, "norm", "finish")
+        if derived.residual:
+            a = self._join(m, a, delay, stage_of["finish"])
         result = self._finish(m, affine.Narrow(a, beyond, sign))
         last = config.how.stages - 1
         for name, value in result._asdict().items():
             m.d.comb += getattr(self, name).eq(delay(Value.cast(value), last, last + 1, name))
         return m
 
+    def _accumulate(self, m: Module, a: Fixed, delay: Delay, used: int) -> Fixed:
+        """Add the partial sum; the register behind it is what the rest of the lane, or the memory, goes on with.
+
+        The range is that of all blocks together, so that no sum can wrap: a single term is far from its ends.
+        """
+        number, end = self._config.derived.total, self._config.derived.front
+        m.d.comb += self.total.eq(a.value + self.partial)
+        if self._config.tile.chain > 1:
+            begun = delay(self.neighbour, 0, end - 1, "neighbour")
+            m.d.comb += self.total.eq(a.value + Mux(self.start, begun, self.partial))
+        m.d.comb += self.sum.eq(delay(self.total, end - 1, end, "sum"))
+        return Fixed(delay(self.sum, end, used, "sum"), number)
+
+    def _join(self, m: Module, a: Fixed, delay: Delay, used: int) -> Fixed:
+        """Add the residual, aligned; exact."""
+        number, front = self._config.derived.residual, self._config.derived.front
+        assert number is not None
+        aligned = Signal(shape(number), name="aligned")
+        operand = _typed(self.residual, self._config.output.format.number).value
+        m.d.comb += aligned.eq(Mux(self.use_residual, operand << self.align, 0))
+        joined = Signal(shape(self._config.derived.joined), name="joined")
+        m.d.comb += joined.eq((a + Fixed(delay(aligned, front, used, "aligned"), number)).value)
+        return Fixed(joined, self._config.derived.joined)
+
     @property
     def _bias(self) -> int:
         """The rounding constant, where nothing stands between the offset's adder and a rounding that is half_up."""
         config = self._config
-        direct = config.norm.kind == "none" and Activation.LEAKY not in config.activation.modes
+        between = config.derived.tiled or config.norm.kind != "none" or Activation.LEAKY in config.activation.modes
+        direct = not between
         folds = direct and config.rounding.modes == (Rounding.HALF_UP,)
         return (1 << config.derived.affine.fraction) >> 1 if folds else 0
 
@@ -130,6 +196,8 @@ class Lane(wiring.Component):
         result = saturate(m, y, form, chosen[Activation.RELU], config.output.overflow)
         if Activation.CLIP in modes:
             result = clip(m, y, result, (self.clip_low, self.clip_high), chosen[Activation.CLIP])
+        if len(config.derived.widths) > 1:
+            result = limit(result, form, config.derived.widths, self.width)
         return result
 
     def _chooses(self, mode: Activation) -> Value:

@@ -31,7 +31,9 @@ def ports_of(component: wiring.Component) -> list[tuple[str, Value, bool]]:
     ]
 
 
-def place(m: Module, platform: Any, module: str, component: wiring.Component, name: str = "") -> None:
+def place(
+    m: Module, platform: Any, module: str, component: wiring.Component, name: str = "", *, clocked: bool = True
+) -> None:
     """Make ``component`` part of ``m``.
 
     Args:
@@ -40,13 +42,14 @@ def place(m: Module, platform: Any, module: str, component: wiring.Component, na
         module: name of the Verilog module; components that share it must be equal.
         component: what to place.
         name: name of the instance, ``module`` unless given.
+        clocked: it has registers; a component without has no clock and no reset.
     """
     name = name or module
     if isinstance(platform, ModuleLibrary):
         if platform.components.setdefault(f"nmpu_{module}", component) is not component:
             component._MustUse__used = True  # emitted by its equal
         connections = {f"{'i' if is_in else 'o'}_{port}": value for port, value, is_in in ports_of(component)}
-        clock = {"i_clk": ClockSignal(), "i_rst": ResetSignal()}
+        clock = {"i_clk": ClockSignal(), "i_rst": ResetSignal()} if clocked else {}
         m.submodules[name] = Instance(f"nmpu_{module}", **clock, **connections)
     else:
         m.submodules[name] = component

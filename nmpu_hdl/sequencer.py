@@ -36,16 +36,20 @@ class Sequencer(wiring.Component):
         take: a beat is taken in this clock.
         side: what accompanies the beat that is due.
         slot: the slot that is due in the next clock.
+        current: (in a tile) the slot that is due now.
+        restart: (in a tile) begin with the first slot of a pass, whatever was taken of the one before.
     """
 
     def __init__(self, config: NmpuConfig) -> None:
         self._config = config
+        slots = range(max(config.array.slots, 2))
         super().__init__(
             {
                 **{port.name: In(signed(port.width) if port.signed else port.width) for port in config_ports(config)},
                 "take": In(1),
                 "side": Out(side_layout(config)),
-                "slot": Out(range(max(config.array.slots, 2))),
+                "slot": Out(slots),
+                **({"current": Out(slots), "restart": In(1)} if config.derived.tiled else {}),
             }
         )
 
@@ -69,6 +73,10 @@ class Sequencer(wiring.Component):
         m.d.sync += slot.eq(self.slot)
         with m.If(self.take):
             m.d.sync += [remaining.eq(left - array.lanes), first.eq(self.side.last)]
+        if self._config.derived.tiled:
+            m.d.comb += self.current.eq(slot)
+            with m.If(self.restart):
+                m.d.sync += [slot.eq(0), first.eq(1)]
         for name in lane_settings(self._config):
             self._sample(m, name, first)
         return m

@@ -20,17 +20,20 @@ class Pipeline(wiring.Component):
     Args:
         side: what accompanies the data, such as the settings of its pass.
         stages: number of registers, at least 1.  Latency: as many clocks.
+        moves: whether there is a port of that name.
 
     Attributes:
         i, o: streams of ``side``.
         enable: bit ``k``: the registers at the end of stage ``k`` load at the next edge.
         at: the side band at the input of each stage.
+        moves: (only with ``moves``) bit ``k``: a beat moves into the registers at the end of stage ``k``.
     """
 
-    def __init__(self, side: ShapeLike, stages: int) -> None:
-        self._side, self._stages = side, stages
+    def __init__(self, side: ShapeLike, stages: int, *, moves: bool = False) -> None:
+        self._side, self._stages, self._moves = side, stages, moves
         super().__init__(
-            {
+            ({"moves": Out(stages)} if moves else {})
+            | {
                 "i": In(stream.Signature(side)),
                 "o": Out(stream.Signature(side)),
                 "enable": Out(stages),
@@ -49,6 +52,8 @@ class Pipeline(wiring.Component):
         for k in range(self._stages):
             register = Signal(self._side, name=f"side_{k}", reset_less=True)
             m.d.comb += self.at[k].eq(payload)
+            if self._moves:
+                m.d.comb += self.moves[k].eq(self.enable[k] & before)
             with m.If(self.enable[k]):
                 m.d.sync += [valid[k].eq(before), register.eq(payload)]
             before, payload = valid[k], register

@@ -16,10 +16,15 @@ from amaranth.back import rtlil
 from amaranth.lib import wiring
 
 from . import __version__
+from .axi import NmpuAxi
+from .conductor import LAYER_GAP
 from .config import NmpuConfig
 from .derived import STEPS
 from .modules import ModuleLibrary
-from .ports import top_ports
+from .macros import macros
+from .ports import top_name, top_ports
+from .program import descriptor_words, param_words
+from .registers import register_map
 from .top import Nmpu
 
 __all__ = ["digest", "emit", "manifest"]
@@ -40,7 +45,8 @@ _TIDY = (
 def emit(config: NmpuConfig) -> str:
     """The Verilog of ``config``: every distinct module once, the top first; equal configurations to equal bytes."""
     library = ModuleLibrary()
-    netlists = [_netlist("nmpu", Nmpu(config), library)]
+    top = NmpuAxi(config) if config.derived.tiled else Nmpu(config)
+    netlists = [_netlist(top_name(config), top, library)]
     while len(netlists) <= len(library.components):
         name, component = list(library.components.items())[len(netlists) - 1]
         netlists.append(_netlist(name, component, library))
@@ -80,7 +86,7 @@ def manifest(config: NmpuConfig) -> dict[str, Any]:
     derived = config.derived
     ranges = ("product", "shifted", "affine", "normed", "sloped", "rounded")
     return {
-        "top": "nmpu",
+        "top": top_name(config),
         "name": config.name,
         "digest": digest(config),
         "clock": "clk",
@@ -111,10 +117,38 @@ def manifest(config: NmpuConfig) -> dict[str, Any]:
             ],
             "memory": config.how.memory,
         },
+        **(_tile_manifest(config) if derived.tiled else {}),
         "latency_cycles": derived.latency,
         "pass_cycles": derived.pass_cycles(config.array.columns),
         "stage_of": {step: derived.stage_of[step] for step in STEPS},
         "numbers": {name: str(getattr(derived, name)) for name in ranges},
         "versions": {"nmpu-hdl": __version__, "amaranth": version("amaranth"), "yosys": version("pyosys")},
         "config": json.loads(config.model_dump_json()),
+    }
+
+
+def _tile_manifest(config: NmpuConfig) -> dict[str, Any]:
+    """What only ``nmpu_axi`` has: the bus, the program, the memories, and clocks between layers."""
+    described = register_map(config)
+    return {
+        "bus": {
+            "address_width": described.address_width,
+            "registers": [{"name": r.name, "address": r.address, "about": r.about} for r in described.registers],
+            "windows": [
+                {"name": w.name, "address": w.address, "words": w.words, "about": w.about} for w in described.windows
+            ],
+        },
+        "program": {
+            "descriptors": config.tile.descriptors,
+            "descriptor_words": descriptor_words(config),
+            "layer_gap_cycles": LAYER_GAP,
+            "fetch_cycles": descriptor_words(config) + 3,
+        },
+        "sums": {"width": config.derived.total.width, "format": str(config.derived.total)},
+        "parameter_words": param_words(config),
+        "output_widths": list(config.derived.widths),
+        "macros": [
+            {"module": one.module, "words": one.words, "bits": one.bits, "lanes": one.lanes, "ports": one.ports}
+            for one in macros(config)
+        ],
     }
