@@ -1,7 +1,8 @@
-"""The area of the unit in a library: in all, a block, a lane; and the longest path as ABC estimates it."""
+"""The area of the unit in a library: in all, a block, a lane, a macro; and the longest path as ABC estimates it."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -9,14 +10,17 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from nmpu_hdl.config import NmpuConfig
+from nmpu_hdl.macros import Macro, macros
+from nmpu_hdl.ports import top_name
 
 from .library import Library
+from .macros import Sized, liberty, match
 from .synthesize import Netlist, synthesize
-from .tool import write_atomic
+from .tool import write_atomic, write_together
 
-__all__ = ["AreaResult", "Block", "area", "measure"]
+__all__ = ["AreaResult", "Block", "MacroArea", "area", "arrays", "measure"]
 
-_TOP, _LANE, _MEMORY = "nmpu", "nmpu_lane", ("nmpu_memory", "nmpu_words")
+_LANE = "nmpu_lane"
 
 
 class Block(BaseModel):
@@ -29,6 +33,20 @@ class Block(BaseModel):
     ge: float
 
 
+class MacroArea(BaseModel):
+    """A macro: ``words`` of ``bits`` are what is needed, ``area_um2`` and ``ge`` one instance of the size that was
+    given.  Both are None where none was given; ``area_um2`` is None in the neutral library, too."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    instances: int
+    words: int
+    bits: int
+    area_um2: float | None
+    ge: float | None
+
+
 class AreaResult(BaseModel):
     """What ``nmpu area`` measures.
 
@@ -37,8 +55,8 @@ class AreaResult(BaseModel):
         library: the library's name, as its file gives it.
         nand2: the cell whose area is 1 GE.
         nand2_area: its area, um2 (1 in the neutral library).
-        ge: all cells of the flat netlist, in NAND2 equivalents.  "Flat" means: each module mapped once and put in its
-            places, the hierarchy dissolved, and cells that drive nothing removed.
+        ge: all cells of the flat netlist and the macros whose area is known, in NAND2 equivalents.  "Flat" means: each
+            module mapped once and put in its places, the hierarchy dissolved, and cells that drive nothing removed.
         area_um2: the same in um2; None for the neutral library, whose areas are no um2.
         sequential_ge: flip-flops in it.
         lane_ge: one lane with its pipeline registers, mapped alone.
@@ -46,7 +64,8 @@ class AreaResult(BaseModel):
             and whatever a path goes through in other modules.  Nominal in the neutral library (20 ps = one FO4 inverter
             delay).  None where ABC gave none.
         critical_block: the module of that path.
-        blocks: every module, those that take most first; they add up to ``ge`` or a little more.
+        blocks: every module, those that take most first; with the macros they add up to ``ge`` or a little more.
+        macros: the memories that are black boxes.
         cells: cells of the flat netlist, by type.
         tools: versions of the tools that took part.
         warnings: what a reader of the numbers has to know.
@@ -65,17 +84,25 @@ class AreaResult(BaseModel):
     critical_path_ps: float | None
     critical_block: str | None
     blocks: tuple[Block, ...]
+    macros: tuple[MacroArea, ...]
     cells: dict[str, int]
     tools: dict[str, str]
     warnings: tuple[str, ...]
 
 
 def area(
-    verilog: Path, config: NmpuConfig, work: Path, *, library: Path | None = None, dont_use: Sequence[str] = ()
+    verilog: Path,
+    config: NmpuConfig,
+    work: Path,
+    *,
+    library: Path | None = None,
+    dont_use: Sequence[str] = (),
+    sized: Sequence[Sized] = (),
 ) -> AreaResult:
     """Synthesize the unit and measure its area.
 
-    Leaves in ``work`` what :func:`flows.synthesize.synthesize` leaves, and ``result.json``.
+    Leaves in ``work`` what :func:`flows.synthesize.synthesize` leaves, ``result.json``, and a Liberty stub for each
+    macro whose area is known, ``nmpu_macro_<name>.lib``; a library a file, as the format has it.
 
     Args:
         verilog: what ``generate`` wrote.
@@ -83,21 +110,38 @@ def area(
         work: the folder to work in, made if absent.
         library: a Liberty file; None for the neutral library.
         dont_use: patterns of cells to avoid, such as ``*_X32``.
+        sized: the macros that the user has, in um2; with the neutral library, in NAND2 equivalents.
 
     Raises:
-        ValueError: the library cannot be used; one line that says why.
+        ValueError: the library or a size cannot be used; one line that says why.
         ToolFailed: Yosys or ABC failed.
         OSError: a file cannot be read or written.
     """
+    needed = macros(config)
+    areas = {module: one.area for module, one in match(sized, needed).items()}
     cells = Library.read(library, dont_use)
-    (work / "result.json").unlink(missing_ok=True)
-    netlist = synthesize(verilog, _TOP, work, cells)
-    result = measure(netlist, cells, _remarks(netlist, cells, config, dont_use))
+    for stale in (work / "result.json", *work.glob("nmpu_macro_*.lib")):
+        stale.unlink(missing_ok=True)
+    netlist = synthesize(verilog, top_name(config), work, cells, macros=needed)
+    write_together({work / f"{m.module}.lib": liberty(m, areas[m.module]) for m in needed if m.module in areas})
+    boxes = [_macro(m, netlist, cells, areas.get(m.module)) for m in needed]
+    found = arrays(verilog.read_text()) & netlist.modules.keys()
+    result = measure(netlist, cells, boxes, _remarks(netlist, cells, boxes, found, dont_use))
     write_atomic(work / "result.json", result.model_dump_json(indent=2) + "\n")
     return result
 
 
-def measure(netlist: Netlist, library: Library, warnings: Sequence[str] = ()) -> AreaResult:
+def arrays(verilog: str) -> set[str]:
+    """The modules that hold a memory as an array, which a synthesis makes of flip-flops."""
+    modules = re.findall(r"^module (\S+?)\(.*?^endmodule", verilog, re.MULTILINE | re.DOTALL)
+    texts = re.findall(r"^module .*?^endmodule", verilog, re.MULTILINE | re.DOTALL)
+    declared = re.compile(r"^\s*reg\s+(?:\[[^]]*\]\s*)?\S+\s+\[", re.MULTILINE)
+    return {name for name, text in zip(modules, texts, strict=True) if declared.search(text)}
+
+
+def measure(
+    netlist: Netlist, library: Library, boxes: Sequence[MacroArea] = (), warnings: Sequence[str] = ()
+) -> AreaResult:
     """The numbers of a netlist; runs nothing."""
     blocks = [
         Block(name=m.name, instances=netlist.instances(m.name), ge=_ge(m.cells, library))
@@ -107,19 +151,20 @@ def measure(netlist: Netlist, library: Library, warnings: Sequence[str] = ()) ->
     delays = [(m.delay_ps, m.name) for m in netlist.modules.values() if m.delay_ps is not None]
     worst = max(delays, default=(None, None))
     flip_flops = {name: n for name, n in netlist.cells.items() if library.cells[name].sequential}
-    um2 = _area(netlist.cells, library)
+    um2 = _area(netlist.cells, library) + sum((b.area_um2 or 0) * b.instances for b in boxes)
     return AreaResult(
         top=netlist.top,
         library=library.name,
         nand2=library.nand2.name,
         nand2_area=library.nand2.area,
-        ge=_ge(netlist.cells, library),
+        ge=round(_ge(netlist.cells, library) + sum((b.ge or 0) * b.instances for b in boxes), 3),
         area_um2=None if library.neutral else round(um2, 3),
         sequential_ge=_ge(flip_flops, library),
         lane_ge=next(b.ge for b in blocks if b.name == _LANE),
         critical_path_ps=worst[0],
         critical_block=worst[1],
         blocks=tuple(blocks),
+        macros=tuple(boxes),
         cells=netlist.cells,
         tools={"yosys": netlist.yosys, "pyosys": version("pyosys")},
         warnings=tuple(warnings),
@@ -134,15 +179,36 @@ def _ge(cells: Mapping[str, int], library: Library) -> float:
     return round(library.ge(_area(cells, library)), 3)
 
 
-def _remarks(netlist: Netlist, library: Library, config: NmpuConfig, dont_use: Sequence[str]) -> list[str]:
+def _macro(macro: Macro, netlist: Netlist, library: Library, given: float | None) -> MacroArea:
+    return MacroArea(
+        name=macro.name,
+        instances=netlist.macros.get(macro.module, 0),
+        words=macro.words,
+        bits=macro.bits,
+        area_um2=None if library.neutral else given,
+        ge=None if given is None else round(library.ge(given), 3),
+    )
+
+
+def _remarks(
+    netlist: Netlist, library: Library, boxes: Sequence[MacroArea], found: set[str], dont_use: Sequence[str]
+) -> list[str]:
     remarks = []
     if library.neutral:
         remarks.append("times of the neutral library are nominal: 20 ps stand for one FO4 inverter delay")
-    if config.how.memory == "internal":
-        memory = sum(_ge(netlist.modules[m].cells, library) * netlist.instances(m) for m in _MEMORY)
-        remarks.append(
-            f"{memory:,.0f} GE are the parameter memory in flip-flops; how.memory = external leaves it to a macro"
-        )
+        if boxes:
+            remarks.append("the neutral library knows no um2: areas of macros are taken as NAND2 equivalents")
+    unit = "<NAND2 equivalents>" if library.neutral else "<um2>"
+    for box in boxes:
+        if box.ge is None:
+            remarks.append(
+                f"the area of the macro {box.name} is not known and not counted ({box.instances} of {box.words} words "
+                f"x {box.bits} bits); --macro {box.name}:{box.words}:{box.bits}:{unit} counts it"
+            )
+    if found:
+        total = sum(_ge(netlist.modules[name].cells, library) * netlist.instances(name) for name in found)
+        remedy = "" if boxes else "; how.memory = macro leaves them to macros"
+        remarks.append(f"{total:,.0f} GE are memories in flip-flops ({', '.join(sorted(found))}){remedy}")
     for pattern in dont_use:
         if not library.matches(pattern):
             remarks.append(f"--dont-use {pattern} matches no cell of {library.name}")

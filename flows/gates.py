@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from .generate import VERILOG
+from nmpu_hdl.config import NmpuConfig
+from nmpu_hdl.macros import macros
+from nmpu_hdl.ports import top_name
+
+from .generate import CONFIG, VERILOG
 from .library import Library
 from .models import cell_models
 from .simulate import SimResult, Simulator, simulate
@@ -30,7 +34,7 @@ def simulate_gates(
     Leaves in ``work`` what the synthesis leaves, ``cells.v``, and what :func:`flows.simulate.simulate` leaves.
 
     Args:
-        build: folder with nmpu.v and config.json.
+        build: folder with nmpu.v and config.json, and macros.v where memories are macros.
         work: folder of this step.
         library: a Liberty file; None for the neutral library.
         dont_use: patterns of cells to avoid.
@@ -42,7 +46,8 @@ def simulate_gates(
         ToolFailed, ToolMissing, ValueError, OSError: as the two steps do.
     """
     cells = Library.read(library, dont_use)
-    netlist = synthesize(build / VERILOG, "nmpu", work / "netlist", cells)
+    config = NmpuConfig.model_validate_json((build / CONFIG).read_text())
+    netlist = synthesize(build / VERILOG, top_name(config), work / "netlist", cells, macros=macros(config))
     models = work / "cells.v"
     write_atomic(models, cell_models(cells, netlist.cells))
     return simulate(build, work, netlist=netlist.verilog, models=[models], simulator=simulator, seed=seed, waves=waves)

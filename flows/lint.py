@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import BaseModel
@@ -45,8 +46,14 @@ class LintResult(BaseModel, frozen=True):
     seconds: float
 
 
-def lint(verilog: Path, work: Path, top: str = "nmpu") -> LintResult:
+def lint(verilog: Path, work: Path, top: str = "nmpu", models: Sequence[Path] = ()) -> LintResult:
     """Lint ``verilog``; leaves command, log and result.json in ``work``.
+
+    Args:
+        verilog: the design.
+        work: folder of this step.
+        top: its module at the top.
+        models: further Verilog files, such as those of macros.
 
     Raises:
         ToolMissing: Verilator or Perl is not installed.
@@ -54,11 +61,14 @@ def lint(verilog: Path, work: Path, top: str = "nmpu") -> LintResult:
         FileNotFoundError: no such file.
         ValueError: a quote or control character in the path of the file as seen from ``work``.
     """
-    if not verilog.is_file():
-        raise FileNotFoundError(f"{verilog} is not there; generate it first")
+    sources = (verilog, *models)
+    for file in sources:
+        if not file.is_file():
+            raise FileNotFoundError(f"{file} is not there; generate it first")
     require("verilator", "perl")
     options = ("--lint-only", "-Wall", "-Wno-fatal", "--top-module", top)
-    done = run(["verilator", *options, str(WAIVERS), seen_from(work, verilog, r'["\x00-\x1f\x7f]')], work)
+    files = [seen_from(work, file, r'["\x00-\x1f\x7f]') for file in sources]
+    done = run(["verilator", *options, str(WAIVERS), *files], work)
     found = parse(done.log.read_text())
     warnings = tuple(w.model_copy(update={"file": os.path.normpath(work.resolve() / w.file)}) for w in found)
     result = LintResult(verilog=verilog, clean=not warnings, warnings=warnings, seconds=round(done.seconds, 3))

@@ -14,6 +14,7 @@ from nmpu_hdl.config import NmpuConfig
 from nmpu_hdl.ports import top_name
 
 from . import simulators
+from .generate import macro_models
 from .tool import Completed, ToolFailed, run, write_atomic
 
 __all__ = ["Failure", "SimResult", "Simulator", "parse_results", "simulate"]
@@ -82,7 +83,7 @@ def simulate(
     """Build the simulation in ``work``, run it, and leave commands, logs, results.xml and result.json there.
 
     Args:
-        build: folder with nmpu.v and config.json.
+        build: folder with nmpu.v and config.json, and macros.v where memories are macros.
         work: folder of this step; one for each simulation that may run at the same time.
         simulator: ``verilator`` or ``icarus``.
         waves: record all signals, as ``work/dump.fst``.
@@ -104,13 +105,12 @@ def simulate(
         FileNotFoundError: a file of the design is not there.
     """
     config_file, design = build / "config.json", netlist or build / "nmpu.v"
-    for file in (config_file, design, *models):
-        if not file.is_file():
-            raise FileNotFoundError(f"{file} is not there; generate it first")
+    _expect([config_file, design, *models])
     config = NmpuConfig.model_validate_json(config_file.read_text())
-    work = work.resolve()
+    work, macros = work.resolve(), macro_models(config, build)
+    _expect(macros)
     make = simulators.verilator if simulator == "verilator" else simulators.icarus
-    sources = [file.resolve() for file in (design, *models)]
+    sources = [file.resolve() for file in (design, *models, *macros)]
     recipe = make(sources, work, config, simulators.Options(waves, optimize, seed, runtime))
     work.mkdir(parents=True, exist_ok=True)
     for stale in ("results.xml", "bench.json", "result.json", "dump.fst"):
@@ -124,6 +124,12 @@ def simulate(
     result = _judge(simulator, work, done, sum(step.seconds for step in built), waves)
     write_atomic(work / "result.json", result.model_dump_json(indent=2) + "\n")
     return result
+
+
+def _expect(files: Sequence[Path]) -> None:
+    for file in files:
+        if not file.is_file():
+            raise FileNotFoundError(f"{file} is not there; generate it first")
 
 
 def _judge(simulator: Simulator, work: Path, done: Completed, build_seconds: float, waves: bool) -> SimResult:

@@ -114,7 +114,7 @@ def icarus(sources: Sequence[Path], work: Path, config: NmpuConfig, options: Opt
     write_atomic(work / "timescale.f", "+timescale+1ns/1ps\n")
     write_atomic(
         work / "dump.v",
-        'module dump;\n  initial $dumpfile("dump.fst");\n  initial $dumpvars(0, TOP);\nendmodule\n'.replace("TOP", top),
+        f'module dump;\n  initial $dumpfile("dump.fst");\n  initial $dumpvars(0, {top});\nendmodule\n',
     )
     traced = ("-s", "dump", "dump.v") if options.waves else ()
     files = [os.path.relpath(file, work) for file in sources]

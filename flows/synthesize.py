@@ -6,18 +6,22 @@ import json
 import re
 import shutil
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Container, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from nmpu_hdl.macros import Macro
+
 from .library import Library
-from .tool import ToolFailed, write_atomic
+from .macros import stub
+from .tool import ToolFailed, write_together
 from .yosys import run_script
 
 __all__ = ["RECIPE", "Mapped", "Netlist", "Recipe", "parse_delays", "parse_stat", "synthesize"]
 
 CACHE = "cells.cache"
-NETLIST, MODULES, FLAT = "netlist.v", "modules.json", "flat.json"
+NETLIST, MODULES, FLAT, STUBS = "netlist.v", "modules.json", "flat.json", "stubs.v"
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ class Mapped:
     Args:
         name: the module.
         cells: library cells of its own, by type.
-        instances: submodules, by module.
+        instances: submodules and macros, by module.
         delay_ps: the longest path inside as ABC estimates it, from input or flip-flop to output or flip-flop, without
             wires, clock-to-q and setup; None where there is no logic.
     """
@@ -93,6 +97,7 @@ class Netlist:
         modules: every module as it was mapped, by name; just the top where the design was flattened first.
         cells: cells of the flat netlist, by type.
         yosys: what Yosys says of its version.
+        macros: black boxes in the flat netlist, by module.
     """
 
     top: str
@@ -100,6 +105,7 @@ class Netlist:
     modules: dict[str, Mapped]
     cells: dict[str, int]
     yosys: str
+    macros: dict[str, int] = field(default_factory=dict)
 
     def instances(self, module: str) -> int:
         """How often ``module`` occurs below the top."""
@@ -109,7 +115,14 @@ class Netlist:
 
 
 def synthesize(
-    verilog: Path, top: str, work: Path, library: Library, *, flatten: bool = False, recipe: Recipe = RECIPE
+    verilog: Path,
+    top: str,
+    work: Path,
+    library: Library,
+    *,
+    flatten: bool = False,
+    recipe: Recipe = RECIPE,
+    macros: Sequence[Macro] = (),
 ) -> Netlist:
     """Map a design to a library.
 
@@ -118,7 +131,8 @@ def synthesize(
     optimized as one, which may save a little and takes far longer.
 
     Leaves in ``work``: the script, its copies of source and library (``source.v``, ``cells.lib``), ``constr``,
-    ``command``, ``log``, ``netlist.v`` and Yosys' statistics (``modules.json``, ``flat.json``).
+    ``command``, ``log``, ``netlist.v`` and Yosys' statistics (``modules.json``, ``flat.json``); with macros their
+    ``stubs.v``.
 
     Args:
         verilog: the source, all modules in one file.
@@ -127,6 +141,7 @@ def synthesize(
         library: the cells; those it holds unusable are not used.
         flatten: dissolve the hierarchy before, not after, the mapping.
         recipe: how.
+        macros: modules that the source instantiates and does not have; they stay black boxes.
 
     Raises:
         ToolFailed: Yosys or ABC failed, or left something that is not a cell of the library.
@@ -142,11 +157,11 @@ def synthesize(
         raise ValueError(
             f"the output folder {str(work)!r} has {odd[0]!r} in its path, which ABC cannot take; choose another"
         )
+    script = _script(top, [top] if flatten else names, flatten, recipe, bool(macros))
     work.mkdir(parents=True, exist_ok=True)
-    write_atomic(work / "source.v", source)
-    write_atomic(work / "cells.lib", library.lean)
-    write_atomic(work / "constr", _constraints(library))
-    script = _script(top, [top] if flatten else names, flatten, recipe)
+    files = {"source.v": source, "cells.lib": library.lean, "constr": _constraints(library)}
+    files |= {STUBS: "\n".join(map(stub, macros))} if macros else {}
+    write_together({work / name: text for name, text in files.items()})
     # A cache of our own: the one that Yosys shares takes a library that was just rewritten for the old one.
     shutil.rmtree(work / CACHE, ignore_errors=True)
     log = run_script(script, work, (NETLIST, MODULES, FLAT))
@@ -154,12 +169,12 @@ def synthesize(
     delays = parse_delays(log)
     counts, yosys = parse_stat((work / MODULES).read_text())
     flat, _ = parse_stat((work / FLAT).read_text())
-    modules = {}
-    for name, cells in counts.items():
-        own, instances = _sorted_out(name, cells, library, counts, work / "log")
+    modules, boxes = {}, {macro.module for macro in macros}
+    for name, found in counts.items():
+        own, instances = _sorted_out(name, found, library, boxes | counts.keys(), work / "log")
         modules[name] = Mapped(name, own, instances, delays.get(name))
-    cells, _ = _sorted_out(top, flat[top], library, {}, work / "log")
-    return Netlist(top, work / NETLIST, modules, cells, yosys)
+    cells, left = _sorted_out(top, flat[top], library, boxes, work / "log")
+    return Netlist(top, work / NETLIST, modules, cells, yosys, left)
 
 
 def parse_stat(text: str) -> tuple[dict[str, dict[str, int]], str]:
@@ -194,11 +209,12 @@ def parse_delays(log: str) -> dict[str, float]:
     return delays
 
 
-def _script(top: str, modules: list[str], flatten: bool, recipe: Recipe) -> list[str]:
+def _script(top: str, modules: list[str], flatten: bool, recipe: Recipe, stubs: bool) -> list[str]:
     abc = f"abc -liberty cells.lib -constr constr -D {recipe.target_ps}"
     # In line, for ABC takes no file whose path has a space.
     arithmetic = f" -script +{';'.join(recipe.abc).replace(' ', ',')}"
-    commands = [f"libcache -scl -dir {CACHE}", "read_verilog source.v", f"hierarchy -check -top {top}"]
+    sources = ["source.v", *([STUBS] if stubs else [])]
+    commands = [f"libcache -scl -dir {CACHE}", f"read_verilog {' '.join(sources)}", f"hierarchy -check -top {top}"]
     if flatten:
         commands += ["proc", "flatten -noscopeinfo", "opt_clean"]
     commands += [*recipe.logic, "dfflibmap -liberty cells.lib", "simplemap", "opt -fast"]
@@ -224,7 +240,7 @@ def _constraints(library: Library) -> str:
 
 
 def _sorted_out(
-    module: str, counts: dict[str, int], library: Library, modules: dict[str, dict[str, int]], log: Path
+    module: str, counts: dict[str, int], library: Library, modules: Container[str], log: Path
 ) -> tuple[dict[str, int], dict[str, int]]:
     """Library cells and submodules apart."""
     cells, instances = Counter[str](), Counter[str]()

@@ -1,4 +1,4 @@
-"""Scale, shift and offset.  Mirrors nmpu_hdl/affine.py by name, and shares no arithmetic with it.
+"""Scale, shift, offset, norm and residual.  Mirrors nmpu_hdl/affine.py by name, and shares no arithmetic with it.
 
 Arrays are integers of one signed dtype that is wide enough (``golden.model`` sees to that); all shapes broadcast.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["multiply", "norm", "offset", "power_of_two", "shift"]
+__all__ = ["join", "multiply", "norm", "offset", "power_of_two", "shift"]
 
 Ints = NDArray[np.signedinteger]
 
@@ -78,3 +78,20 @@ def norm(a: Ints, fraction: int, scale: tuple[Ints, int], shift_in: tuple[Ints, 
     fine = max(product_fraction, shift_in[1])
     total = (a * scale[0] << (fine - product_fraction)) + (shift_in[0] << (fine - shift_in[1]))
     return total >> (fine - guard)
+
+
+def join(a: Ints, fraction: int, residual: Ints, exponent: int, right: int) -> tuple[Ints, int]:
+    """``a + r * 2**exponent``, exact.
+
+    Args:
+        a: (..., columns), with ``fraction`` fraction bits.
+        fraction: fraction bits of ``a``.
+        residual: (..., columns), without fraction bits.
+        exponent: the run-time alignment, at least ``-right``.
+        right: largest right shift of a residual, ``tile.residual_right``.
+
+    Returns:
+        The sum and its fraction bits: ``max(fraction, right)``.
+    """
+    fine = max(fraction, right)
+    return (a << (fine - fraction)) + (residual << (fine + exponent)), fine

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nmpu_hdl.config import NmpuConfig
-from nmpu_hdl.formats import MAX_INNER_WIDTH, Activation
+from nmpu_hdl.formats import MAX_INNER_WIDTH, Activation, Format
 from nmpu_hdl.settings import PassSettings
 
 from . import affine
 from .activation import clip, leaky, relu, saturate
+from .checks import check_range, checked_residual
 from .params import Params
 from .requantize import requantize
 
-__all__ = ["Activations", "forward", "taps"]
+__all__ = [
+    "Activations",
+    "affine_steps",
+    "finish_steps",
+    "forward",
+    "inner_dtype",
+    "narrow_dtype",
+    "run_blocks",
+    "taps",
+]
 
 Ints = NDArray[np.signedinteger]
 
@@ -38,8 +49,14 @@ class Activations(NamedTuple):
     high: NDArray[np.bool_]
 
 
-def forward(config: NmpuConfig, codes: ArrayLike, params: Params, settings: PassSettings | None = None) -> Activations:
-    """Run passes over a crossbar's columns.
+def forward(
+    config: NmpuConfig,
+    codes: ArrayLike,
+    params: Params,
+    settings: PassSettings | None = None,
+    residual: ArrayLike | None = None,
+) -> Activations:
+    """Run passes over a crossbar's columns; of a tile: results of one row block, without a neighbour's sums.
 
     Args:
         config: the configuration.
@@ -47,6 +64,7 @@ def forward(config: NmpuConfig, codes: ArrayLike, params: Params, settings: Pass
             columns as ``settings`` says are active, or more, of which the first are used.
         params: the parameters of at least as many columns.
         settings: the settings of these passes; None means the defaults of :meth:`PassSettings.of`.
+        residual: codes of ``output.format``, (..., columns); needed just where ``settings.residual`` is not None.
 
     Returns:
         Activations of shape (..., active columns).
@@ -55,97 +73,141 @@ def forward(config: NmpuConfig, codes: ArrayLike, params: Params, settings: Pass
         ValueError: a shape that does not fit, or a code or parameter outside its format.
     """
     settings = settings or PassSettings.of(config)
-    array = _checked(config, np.asarray(codes), params, settings)
-    chosen = params.first(settings.columns).astype(_dtype(config))
-    lead, columns = array.shape[:-2], settings.columns
+    array, extra = _checked(config, codes, params, settings, residual)
+    dtype, columns = inner_dtype(config), settings.columns
+    chosen = params.first(columns).astype(dtype)
+    lead = array.shape[:-2]
     rows = array.reshape(-1, *array.shape[-2:])
-    form = config.output.format
-    y = np.empty((len(rows), columns), _narrow(form.low, form.high))
-    low, high = np.empty((2, len(rows), columns), np.bool_)
-    step = max(_BLOCK // columns, 1)
-    for start in range(0, len(rows), step):
-        block = slice(start, start + step)
-        values = _steps(config, rows[block].astype(_dtype(config)), chosen, settings)
-        y[block], low[block], high[block] = values["y"], values["low"], values["high"]
-    shape = (*lead, columns)
+    more = None if extra is None else extra.reshape(-1, columns)
+
+    def steps(block: slice) -> dict[str, Any]:
+        first = affine_steps(config, rows[block].astype(dtype), chosen, settings)
+        added = None if more is None else more[block].astype(dtype)
+        return finish_steps(config, first["affine"], chosen, settings, added)
+
+    y, low, high = run_blocks(config, len(rows), columns, steps)
+    shape = *lead, columns
     return Activations(y.reshape(shape), low.reshape(shape), high.reshape(shape))
 
 
-def taps(config: NmpuConfig, codes: ArrayLike, params: Params, settings: PassSettings | None = None) -> dict[str, Ints]:
+def taps(
+    config: NmpuConfig,
+    codes: ArrayLike,
+    params: Params,
+    settings: PassSettings | None = None,
+    residual: ArrayLike | None = None,
+) -> dict[str, Ints]:
     """Every inner value of :func:`forward`, under the names of docs/arithmetic.md and in its order.
 
     Returns:
-        ``product`` (m), ``shifted`` (t), ``affine`` (a), ``normed`` (a after norm), ``sloped`` (after leaky),
-        ``rounded`` and ``activated`` (y), ``y``, ``low``, ``high``; each (..., active columns).
+        ``product`` (m), ``shifted`` (t), ``affine`` (a), ``normed`` (a after norm), ``joined`` (with the residual),
+        ``sloped`` (after leaky), ``rounded`` and ``activated`` (y), ``y``, ``low``, ``high``; each (..., active
+        columns).
     """
     settings = settings or PassSettings.of(config)
-    array = _checked(config, np.asarray(codes), params, settings)
-    dtype = _dtype(config)
-    return _steps(config, array.astype(dtype), params.first(settings.columns).astype(dtype), settings)
+    array, extra = _checked(config, codes, params, settings, residual)
+    dtype = inner_dtype(config)
+    chosen = params.first(settings.columns).astype(dtype)
+    first = affine_steps(config, array.astype(dtype), chosen, settings)
+    added = None if extra is None else extra.astype(dtype)
+    return first | finish_steps(config, first["affine"], chosen, settings, added)
 
 
-def _steps(config: NmpuConfig, codes: Ints, params: Params, settings: PassSettings) -> dict[str, Any]:
-    """docs/arithmetic.md, line by line."""
-    guard, act = config.guard, config.activation
+def affine_steps(config: NmpuConfig, codes: Ints, params: Params, settings: PassSettings) -> dict[str, Any]:
+    """docs/arithmetic.md up to the sum, line by line: ``product``, ``shifted``, ``affine``.
+
+    All arrays are of :func:`inner_dtype` and known to fit.
+    """
+    guard = config.guard
     fraction = config.codes.format.fraction + config.scale.format.fraction
     amount = config.shift.min if config.shift.granularity == "fixed" else settings.shift
     v: dict[str, Any] = {}
     v["product"] = affine.multiply(codes, params.scales)
     v["shifted"] = affine.shift(v["product"], fraction, amount if params.shift is None else params.shift, guard)
-    v["affine"], fine = affine.offset(
+    v["affine"], _ = affine.offset(
         v["shifted"], params.offset, config.offset.format.fraction, settings.offset_shift, guard
     )
-    v["normed"] = v["affine"]
+    return v
+
+
+def finish_steps(
+    config: NmpuConfig, a: Ints, params: Params, settings: PassSettings, residual: Ints | None
+) -> dict[str, Any]:
+    """docs/arithmetic.md after the sum, line by line: ``normed`` to ``y``, ``low``, ``high``.
+
+    Args:
+        config: the configuration.
+        a: (..., columns) of :func:`inner_dtype`, with the fraction bits of ``derived.total``.
+        params: of which the norm's are used.
+        settings: all but ``shift`` and ``offset_shift`` are used.
+        residual: (..., columns) codes of ``output.format``, where ``settings.residual`` is not None.
+    """
+    act, out = config.activation, config.output.format
+    fine = config.derived.total.fraction
+    v: dict[str, Any] = {"normed": a}
     if params.norm_scale is not None and params.norm_offset is not None:
         scale = params.norm_scale, config.norm.scale.fraction
         shift_in = params.norm_offset, config.norm.offset.fraction
-        v["normed"], fine = affine.norm(v["affine"], fine, scale, shift_in, guard), guard
-    v["sloped"] = v["normed"]
+        v["normed"], fine = affine.norm(a, fine, scale, shift_in, config.guard), config.guard
+    v["joined"] = v["normed"]
+    if residual is not None and settings.residual is not None:
+        v["joined"], fine = affine.join(v["normed"], fine, residual, settings.residual, config.tile.residual_right)
+    v["sloped"] = v["joined"]
     if Activation.LEAKY in act.modes:
-        v["sloped"] = leaky(v["normed"], act.leaky_shift, settings.activation is Activation.LEAKY)
+        v["sloped"] = leaky(v["joined"], act.leaky_shift, settings.activation is Activation.LEAKY)
         fine += act.leaky_shift
     v["rounded"] = v["activated"] = requantize(v["sloped"], fine, settings.rounding)
     if settings.activation is Activation.RELU:
         v["activated"] = relu(v["rounded"])
     elif settings.activation is Activation.CLIP:
         v["activated"] = clip(v["rounded"], settings.clip_low, settings.clip_high)
-    v["y"], v["low"], v["high"] = saturate(v["activated"], config.output.format, config.output.overflow)
+    narrowed = Format(out.signed, settings.width, 0)
+    v["y"], v["low"], v["high"] = saturate(v["activated"], narrowed, config.output.overflow)
     return v
 
 
-def _dtype(config: NmpuConfig) -> type[np.signedinteger]:
+def run_blocks(config: NmpuConfig, rows: int, columns: int, steps: Callable[[slice], dict[str, Any]]) -> Activations:
+    """Activations (rows, columns) of ``y``, ``low``, ``high`` that ``steps`` makes of some rows at a time."""
+    result = Activations(np.empty((rows, columns), narrow_dtype(config)), *np.empty((2, rows, columns), np.bool_))
+    step = max(_BLOCK // columns, 1)
+    for start in range(0, rows, step):
+        block = slice(start, start + step)
+        values = steps(block)
+        for name, part in result._asdict().items():
+            part[block] = values[name]
+    return result
+
+
+def inner_dtype(config: NmpuConfig) -> type[np.signedinteger]:
     """int32 where every inner value fits with a bit to spare for the rounding term, else int64."""
     d = config.derived
-    widest = max(n.width for n in (d.product, d.shifted, d.affine, d.norm_sum, d.sloped)) + 1
+    widest = max(n.width for n in (d.product, d.shifted, d.total, d.norm_sum, d.joined, d.sloped)) + 1
     assert widest <= MAX_INNER_WIDTH + 1  # Derived.check refuses the rest
     return np.int32 if widest < 32 else np.int64
 
 
-def _narrow(low: int, high: int) -> np.dtype[np.integer]:
-    """The narrowest dtype, signed only if need be, that holds ``low..high``."""
-    kinds = (np.int8, np.int16) if low else (np.uint8, np.uint16)
-    return np.dtype(next(k for k in kinds if np.iinfo(k).min <= low and high <= np.iinfo(k).max))
+def narrow_dtype(config: NmpuConfig) -> np.dtype[np.integer]:
+    """The narrowest dtype, signed only if need be, that holds the codes of ``output.format``."""
+    form = config.output.format
+    kinds = (np.int8, np.int16) if form.signed else (np.uint8, np.uint16)
+    return np.dtype(next(k for k in kinds if np.iinfo(k).min <= form.low and form.high <= np.iinfo(k).max))
 
 
 def _checked(
-    config: NmpuConfig, codes: NDArray[np.integer], params: Params, settings: PassSettings
-) -> NDArray[np.integer]:
-    """The codes of the active columns, once codes and parameters are known to fit.
+    config: NmpuConfig, codes: ArrayLike, params: Params, settings: PassSettings, residual: ArrayLike | None
+) -> tuple[NDArray[np.integer], NDArray[np.integer] | None]:
+    """Codes and residuals of the active columns, once they and the parameters are known to fit.
 
     Raises:
         ValueError: wrong shape, wrong dtype, or a code or parameter outside its format.
     """
-    counts, form = config.codes.counts, config.codes.format
-    if codes.dtype.kind not in "iu":
-        raise ValueError(f"codes must be integers, not {codes.dtype}")
-    if codes.ndim < 2 or codes.shape[-2] != counts or codes.shape[-1] < settings.columns:
+    array, counts, form = np.asarray(codes), config.codes.counts, config.codes.format
+    if array.ndim < 2 or array.shape[-2] != counts or array.shape[-1] < settings.columns:
         raise ValueError(
-            f"codes of shape {codes.shape} do not end in (counts, columns) = ({counts}, {settings.columns})"
+            f"codes of shape {array.shape} do not end in (counts, columns) = ({counts}, {settings.columns})"
         )
-    active = codes[..., : settings.columns]
-    if active.size and not (form.low <= int(active.min()) and int(active.max()) <= form.high):
-        raise ValueError(
-            f"a code of {int(active.min())}..{int(active.max())} is outside {form} ({form.low}..{form.high})"
-        )
+    active = array[..., : settings.columns]
+    check_range(active, form.low, form.high, "code", str(form))
     params.fields(config)
-    return active
+    extra = checked_residual(config, settings, residual, array.shape[:-2])
+    return active, extra

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from amaranth.hdl import Module, Mux, Signal
-from amaranth.lib import memory, wiring
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from .config import NmpuConfig
 from .modules import place
+from .storage import LaneMemory, OnePort
 
-__all__ = ["LaneMemory", "ParamMemory", "TileArbiter", "TileSignature"]
+__all__ = ["ParamMemory", "TileArbiter", "TileSignature"]
 
 
 class TileSignature(wiring.Signature):
@@ -39,7 +40,7 @@ class TileSignature(wiring.Signature):
 
 
 class ParamMemory(wiring.Component):
-    """A behavioural SRAM tile, a :class:`LaneMemory` for each lane.  Its content is undefined until written.
+    """The SRAM tile: a :class:`LaneMemory` for each lane, or a macro.  Its content is undefined until written.
 
     Args:
         config: gives slots, lanes and the width of a lane's word.
@@ -51,11 +52,17 @@ class ParamMemory(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        tile, width = self.tile, self._config.derived.param_width
+        config, tile, width = self._config, self.tile, self._config.derived.param_width
+        if config.how.memory == "macro":
+            sram = OnePort("params", config.array.slots, width, config.array.lanes, "macro")
+            place(m, platform, "params_memory", sram)
+            m.d.comb += [getattr(sram, name).eq(getattr(tile, name)) for name in ("en", "we", "addr", "wdata")]
+            m.d.comb += tile.rdata.eq(sram.rdata)
+            return m
         read = Signal()
         m.d.comb += read.eq(tile.en & ~tile.we.any())
-        for k in range(self._config.array.lanes):
-            words = LaneMemory(width, self._config.array.slots)
+        for k in range(config.array.lanes):
+            words = LaneMemory(width, config.array.slots)
             place(m, platform, "words", words, f"words_{k}")
             m.d.comb += [
                 words.write.eq(tile.en & tile.we[k]),
@@ -64,42 +71,6 @@ class ParamMemory(wiring.Component):
                 words.wdata.eq(tile.wdata.word_select(k, width)),
                 tile.rdata.word_select(k, width).eq(words.rdata),
             ]
-        return m
-
-
-class LaneMemory(wiring.Component):
-    """The words of one lane.
-
-    Args:
-        width: bits of a word.
-        depth: words.
-    """
-
-    def __init__(self, width: int, depth: int) -> None:
-        self._width, self._depth = width, depth
-        address = range(max(depth, 2))
-        super().__init__(
-            {
-                "write": In(1),
-                "read": In(1),
-                "addr": In(address),
-                "wdata": In(width),
-                "rdata": Out(width),
-            }
-        )
-
-    def elaborate(self, platform: Any) -> Module:
-        m = Module()
-        m.submodules.cells = cells = memory.Memory(shape=self._width, depth=self._depth, init=[])
-        write, read = cells.write_port(), cells.read_port()
-        m.d.comb += [
-            write.addr.eq(self.addr),
-            write.data.eq(self.wdata),
-            write.en.eq(self.write),
-            read.addr.eq(self.addr),
-            read.en.eq(self.read),
-            self.rdata.eq(read.data),
-        ]
         return m
 
 

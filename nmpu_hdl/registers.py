@@ -12,7 +12,7 @@ from .program import descriptor_stride, descriptor_words, param_words
 if TYPE_CHECKING:
     from .config import NmpuConfig
 
-__all__ = ["EVENTS", "Access", "Field", "Register", "RegisterMap", "Window", "register_map", "sub_words"]
+__all__ = ["EVENTS", "Access", "Field", "Register", "RegisterMap", "Window", "lane_space", "register_map", "sub_words"]
 
 Access = Literal["const", "state", "rw", "pulse", "sticky", "count"]
 """What a field is.
@@ -125,6 +125,11 @@ def register_map(config: NmpuConfig) -> RegisterMap:
 def sub_words(config: NmpuConfig) -> int:
     """32-bit words that a column's parameter word takes in the window, a power of two."""
     return 1 << (-(-config.derived.param_width // 32) - 1).bit_length()
+
+
+def lane_space(config: NmpuConfig) -> int:
+    """Lanes that a parameter word has room for in the window: the lanes, or the next power of two, with gaps behind."""
+    return 1 << (config.array.lanes - 1).bit_length()
 
 
 def _identity(config: NmpuConfig) -> list[Register]:
@@ -431,7 +436,7 @@ def _windows(config: NmpuConfig) -> tuple[Window, ...]:
         ("DESCRIPTORS", config.tile.descriptors * descriptor_stride(config), "descriptors; see docs/tile.md"),
         (
             "PARAMETERS",
-            param_words(config) * config.array.lanes * sub_words(config),
+            param_words(config) * lane_space(config) * sub_words(config),
             "the bank that passes do not use, a column's word after another; writing its highest sub-word stores it",
         ),
     ]

@@ -1,0 +1,340 @@
+"""The bench around ``nmpu_axi``: cocotbext-axi drives bus and streams, a watch sees every clock, golden tells."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import cocotb
+import numpy as np
+from cocotb.clock import Clock
+from cocotb.handle import Deposit, Immediate
+from cocotbext.axi import (
+    AxiLiteBus,
+    AxiLiteMaster,
+    AxiResp,
+    AxiStreamBus,
+    AxiStreamFrame,
+    AxiStreamSink,
+    AxiStreamSource,
+)
+
+from golden import LayerInputs, pack
+from nmpu_hdl.config import NmpuConfig
+from nmpu_hdl.driver import Driver
+from nmpu_hdl.program import Layer, param_words
+from nmpu_hdl.registers import sub_words
+
+from .axi_model import Bank, Expected, Step, code_beats, expect, lanes_word, slots_of
+from .bench import plusarg
+from .programs import draw_chain, draw_codes, draw_inputs, draw_params, draw_tables
+from .stream import pattern
+from .watch import Watch
+
+__all__ = ["AxiBench", "LiteBus", "SlaveError"]
+
+
+class SlaveError(AssertionError):
+    """The unit answered SLVERR."""
+
+
+class LiteBus:
+    """The driver's way through an AXI4-Lite master."""
+
+    def __init__(self, master: AxiLiteMaster) -> None:
+        self._master = master
+
+    async def read(self, address: int) -> int:
+        """The word at a byte address."""
+        answer = await self._master.read(address, 4)
+        if answer.resp != AxiResp.OKAY:
+            raise SlaveError(f"read of {address:#x} answered {answer.resp!r}")
+        return int.from_bytes(answer.data, "little")
+
+    async def write(self, address: int, data: int) -> None:
+        """Write a word."""
+        answer = await self._master.write(address, data.to_bytes(4, "little"))
+        if answer.resp != AxiResp.OKAY:
+            raise SlaveError(f"write of {address:#x} answered {answer.resp!r}")
+
+
+class AxiBench:
+    """Use it as ``async with AxiBench(dut, "name") as bench``: begins with a reset, ends with nothing left over.
+
+    Args:
+        dut: the top.
+        name: of the test; with the run's seed it determines every choice.
+
+    Attributes:
+        config: the configuration, from the file that NMPU_CONFIG names.
+        rng: source of chance.
+        master, driver: the bus.
+        watch: what went by.
+        banks: what the parameter banks hold; ``active``: the one that passes use.
+        tables: what the activation table holds, (2, entries), or None.
+        checked: columns compared.
+    """
+
+    def __init__(self, dut: Any, name: str) -> None:
+        self.dut, self._name = dut, name
+        self.config = NmpuConfig.model_validate_json(Path(os.environ["NMPU_CONFIG"]).read_text())
+        self.rng = np.random.default_rng([cocotb.RANDOM_SEED, zlib.crc32(name.encode())])
+        self.banks, self.active = [Bank(self.config), Bank(self.config)], 0
+        self.tables = None
+        self.checked = 0
+        self.watch = Watch(dut, self.config)
+
+    async def __aenter__(self) -> Self:
+        logging.getLogger("cocotb").setLevel(logging.WARNING)
+        dut, tile = self.dut, self.config.tile
+        action = Immediate if cocotb.SIM_NAME.startswith("Verilator") else Deposit
+        Clock(dut.clk, 2, unit="ns", set_action=action).start(start_high=False)
+        dut.rst.value = 1
+        self.master = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axil"), dut.clk, dut.rst)
+        self.driver = Driver(self.config, LiteBus(self.master))
+
+        def source(prefix: str) -> AxiStreamSource:
+            return AxiStreamSource(AxiStreamBus.from_prefix(dut, prefix), dut.clk, dut.rst)
+
+        def sink(prefix: str) -> AxiStreamSink:
+            return AxiStreamSink(AxiStreamBus.from_prefix(dut, prefix), dut.clk, dut.rst)
+
+        self.codes = source("s_axis") if tile.input == "stream" else None
+        self.residuals = source("s_axis_res") if tile.residual else None
+        self.sums_in = source("s_axis_sum") if tile.chain > 1 else None
+        self.results = sink("m_axis") if tile.output == "stream" else None
+        self.sums_out = sink("m_axis_sum") if tile.chain > 1 else None
+        self.watch.begin()
+        await self.reset()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None and self.watch.failure:
+            raise self.watch.failure
+        path = Path("bench.json")
+        seen = json.loads(path.read_text()) if path.exists() else {"columns_checked": 0, "columns": 0, "seconds": 0.0}
+        seen["columns_checked"] += self.checked
+        path.write_text(json.dumps(seen))
+
+    async def reset(self, clocks: int = 3) -> None:
+        """Reset in whatever state; the memories keep what they hold, and bank 0 is the one in use."""
+        self.dut.rst.value = 1
+        for stream in (self.codes, self.residuals, self.sums_in):
+            if stream:
+                stream.clear()
+        await self.clocks(clocks)
+        self.dut.rst.value = 0
+        self.active = 0
+        await self.clocks(2)
+        self.watch.forget()
+
+    async def clocks(self, count: int) -> None:
+        """Let time pass."""
+        for _ in range(count):
+            await self.dut.clk.rising_edge
+
+    # -- gaps and stalls --
+
+    def pause(self, kind: str) -> None:
+        """Sources and sinks idle by :func:`tb.stream.pattern`; the bus's channels by the same."""
+        streams = (self.codes, self.residuals, self.sums_in, self.results, self.sums_out)
+        for stream in filter(None, streams):
+            _pause(stream, pattern(kind, self.rng))
+        reads, writes = self.master.read_if, self.master.write_if
+        for channel in (reads.ar_channel, reads.r_channel, writes.aw_channel, writes.w_channel, writes.b_channel):
+            _pause(channel, pattern(kind, self.rng))
+
+    # -- memories --
+
+    async def load(self, image: Sequence[int] | None = None) -> None:
+        """Write a whole bank, a random one unless given, to the bank that passes do not use, and note it."""
+        image = self.image() if image is None else image
+        await self.driver.load_params(image)
+        self.banks[1 - self.active].load(image)
+
+    async def load_both(self) -> None:
+        """Random contents for both banks."""
+        await self.load()
+        await self.swap()
+        await self.load()
+
+    async def swap(self) -> None:
+        """Exchange the banks while no program runs."""
+        await self.driver.swap(10)
+        self.active = 1 - self.active
+        await self.driver.events()
+
+    def image(self) -> list[int]:
+        """A random bank."""
+        sets = [pack(self.config, draw_params(self.rng, self.config)) for _ in range(self.config.tile.sets)]
+        return [word for one in sets for word in one][: param_words(self.config)]
+
+    async def load_tables(self) -> None:
+        """Random entries for both banks of the activation table, if there is one."""
+        self.tables = draw_tables(self.rng, self.config)
+        if self.tables is not None:
+            for bank in (0, 1):
+                await self.driver.load_table(bank, self.tables[bank].tolist())
+
+    async def flip(self, word: int, lane: int, first: int, second: int | None = None) -> None:
+        """Write a random parameter word with one or two wrong bits to the bank that passes do not use."""
+        width, subs = self.config.derived.param_width, sub_words(self.config)
+        bits = int.from_bytes(self.rng.bytes(16), "little") & ((1 << width) - 1)
+        await self.driver.inject("parameters", lane, first, second)
+        addresses = self.driver._param_addresses(word, 1)[0][lane]
+        for sub in range(subs):
+            await self.driver._bus.write(addresses[sub], bits >> (32 * sub) & 0xFFFFFFFF)
+        mask = 1 << first | (0 if second is None else 1 << second)
+        self.banks[1 - self.active].write(word, lane, bits, mask)
+
+    # -- programs --
+
+    def chain(self, most: int = 4, vectors: int = 6) -> tuple[dict[int, Layer], list[int], list[LayerInputs]]:
+        """A random chain that overlaps nowhere in the SRAM of codes, and its inputs."""
+        layers, order = draw_chain(self.rng, self.config, most, vectors)
+        return layers, order, [draw_inputs(self.rng, self.config, layers[place]) for place in order]
+
+    def marks(self, layer: Layer) -> Any:
+        """Marks that come with a neighbour's sums: mostly none."""
+        if not layer.sum_in:
+            return None
+        shape = layer.vectors, layer.slots(self.config)
+        return self.rng.random(shape) < 0.1 if self.rng.integers(2) else np.zeros(shape, np.bool_)
+
+    def feed(self, layer: Layer, inputs: LayerInputs, marks: Any = None) -> None:
+        """Queue what a layer takes from its streams, or put its codes into the SRAM."""
+        config = self.config
+        for v in range(layer.vectors):
+            for block in range(layer.blocks):
+                self._feed_pass(layer, v * layer.blocks + block, inputs.codes[v, block])
+            for k, part in enumerate(slots_of(config, layer.settings.columns)):
+                if inputs.sums is not None:
+                    assert self.sums_in
+                    word = lanes_word(inputs.sums[v, part], config.derived.total.width)
+                    self.sums_in.send_nowait(self._frame(self.sums_in, word, int(marks[v, k])))
+                if inputs.residual is not None:
+                    assert self.residuals
+                    word = lanes_word(inputs.residual[v, part], config.output.format.width)
+                    self.residuals.send_nowait(self._frame(self.residuals, word))
+
+    def _feed_pass(self, layer: Layer, number: int, codes: Any) -> None:
+        beats = code_beats(self.config, codes)
+        if self.codes is None:
+            address = layer.in_base + number * layer.in_stride
+            self.watch.codes |= {(address + k): beat for k, beat in enumerate(beats)}
+            return
+        self.codes.send_nowait(self.pass_frame(codes))
+
+    def pass_frame(self, codes: Any, spoilt: bool = False) -> AxiStreamFrame:
+        """A pass as a frame: its last beat keeps just the bytes of active lanes."""
+        assert self.codes
+        beats, size = code_beats(self.config, codes), self.codes.byte_lanes
+        left = codes.shape[-1] % self.config.array.lanes or self.config.array.lanes
+        used = -(-left * self.config.codes.counts * self.config.codes.format.width // 8)
+        data = b"".join(beat.to_bytes(size, "little") for beat in beats)
+        return AxiStreamFrame(data[: len(data) - size + used - spoilt])
+
+    def _frame(self, source: AxiStreamSource, word: int, user: int = 0) -> AxiStreamFrame:
+        return AxiStreamFrame(word.to_bytes(source.byte_lanes, "little"), tuser=user)
+
+    async def run(
+        self,
+        layers: Mapping[int, Layer],
+        order: Sequence[int],
+        inputs: Sequence[LayerInputs],
+        *,
+        flips: Mapping[int, tuple[int, int]] | None = None,
+        load: bool = True,
+    ) -> Expected:
+        """Load and run a chain, and compare all that it gives and counts with the golden model."""
+        if load:
+            await self.driver.load_program(layers)
+        await self.driver.clear()
+        await self.driver.events()
+        self.watch.codes = {}
+        self.watch.forget()
+        steps = []
+        for k, (place, given) in enumerate(zip(order, inputs, strict=True)):
+            marks = self.marks(layers[place])
+            self.feed(layers[place], given, marks)
+            banks = np.full(layers[place].vectors, self.active)
+            steps.append(Step(layers[place], given, banks, marks, (flips or {}).get(k)))
+        await self.driver.start(order[0])
+        await self.finish()
+        expected = expect(self.config, steps, self.banks, self.tables)
+        await self.compare(expected, layers[order[-1]])
+        return expected
+
+    async def finish(self, limit: int = 20_000) -> None:
+        """Wait for the end of a chain."""
+        await self.driver.wait(limit)
+
+    async def compare(self, expected: Expected, last: Layer | None = None, *, stalls: bool = True) -> None:
+        """Results, sums, counters, events.
+
+        Raises:
+            AssertionError: the first difference.
+        """
+        watch, config = self.watch, self.config
+        if watch.failure:
+            raise watch.failure
+        for what, got, wanted in (
+            ("result", watch.results, expected.results),
+            ("sum", watch.sums, expected.sums),
+        ):
+            for k, (one, other) in enumerate(zip(got, wanted, strict=False)):
+                shown = one
+                if config.tile.output == "sram" and what == "result":
+                    mask = sum(0xFF << (8 * b) for b in range(one.we.bit_length()) if one.we >> b & 1)
+                    shown = one._replace(data=one.data & mask)
+                assert shown == other, f"{what} {k} of {len(wanted)} is {shown}, not {other}"
+            assert len(got) == len(wanted), f"{len(got)} {what} beats came, not {len(wanted)}"
+        counters = await self.driver.counters()
+        want = {
+            "passes": expected.counters.passes,
+            "columns": expected.counters.columns,
+            "sat_low": expected.counters.sat_low,
+            "sat_high": expected.counters.sat_high,
+            "corrected": expected.corrected,
+            "uncorrected": expected.uncorrected,
+            "stall_in": watch.stall_in if stalls and config.tile.chain == 1 else counters["stall_in"],
+            "stall_out": watch.stall_out if stalls else counters["stall_out"],
+        }
+        assert counters == want, f"counters are {counters}, not {want}"
+        if config.tile.observe:
+            seen = await self.driver.observed()
+            assert seen == (expected.counters.a_min, expected.counters.a_max), (seen, expected.counters)
+        self.checked += expected.counters.columns
+        events = await self.driver.events()
+        wanted_events = {"done"} if last is not None else set()
+        wanted_events |= {"layer"} if expected.ends else set()
+        wanted_events |= {"corrected"} if expected.corrected else set()
+        wanted_events |= {"uncorrected"} if expected.uncorrected else set()
+        assert events == wanted_events, f"events are {sorted(events)}, not {sorted(wanted_events)}"
+
+
+def _pause(target: Any, idle: Iterator[bool] | None) -> None:
+    if idle is None:
+        target.clear_pause_generator()
+        target.pause = False
+    else:
+        target.set_pause_generator(idle)
+
+
+def effort(count: int) -> int:
+    """``count`` times what ``+effort`` says."""
+    return count * plusarg("effort", 1)
+
+
+def random_columns(bench: AxiBench) -> Any:
+    """Codes of a pass over all columns."""
+    config = bench.config
+    return draw_codes(bench.rng, config.codes.format, (config.codes.counts, config.array.columns))

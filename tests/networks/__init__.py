@@ -1,0 +1,1 @@
+"""Networks that tests run through the tile."""

@@ -1,0 +1,170 @@
+"""The stages of a network in floating point: forward, backward by hand, and training with Adam."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .crossbar import Stage, patches, visits
+
+__all__ = ["LARGEST", "Weights", "classes", "forward", "initial", "on_grid", "steps", "train"]
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.integer]
+
+LARGEST = 7
+"""Weights on the grid are -7 to 7 steps of their column."""
+
+
+class Weights(NamedTuple):
+    """Weights (rows, columns) and biases (columns,) of a layer."""
+
+    weight: Floats
+    bias: Floats
+
+
+@dataclass
+class _Trace:
+    """What the way back needs of the way forth: rows' inputs, ReLU's results, the layer's outputs after pooling."""
+
+    rows: Floats
+    active: Floats
+    output: Floats
+
+
+def initial(stages: Sequence[Stage], rng: np.random.Generator) -> list[Weights]:
+    """Normal weights of variance 2 / rows, and no bias."""
+    shapes = [(s.taps * s.inputs, s.outputs) for s in stages]
+    return [Weights(rng.normal(0, np.sqrt(2 / shape[0]), shape), np.zeros(shape[1])) for shape in shapes]
+
+
+def steps(weight: Floats) -> Floats:
+    """(columns,) the step of each column's grid."""
+    return np.abs(weight).max(axis=0) / LARGEST
+
+
+def on_grid(net: Sequence[Weights]) -> list[Weights]:
+    """The nearest weights that are whole numbers of steps."""
+    return [Weights(np.rint(w / steps(w)) * steps(w), b) for w, b in net]
+
+
+def forward(stages: Sequence[Stage], net: Sequence[Weights], images: Floats) -> list[Floats]:
+    """The outputs of every layer, (images * pixels after pooling, outputs)."""
+    return [trace.output for trace in _forward(stages, net, images)]
+
+
+def classes(stages: Sequence[Stage], net: Sequence[Weights], images: Floats) -> Ints:
+    """(images,) the digits."""
+    return forward(stages, net, images)[-1].argmax(axis=1)
+
+
+def _forward(stages: Sequence[Stage], net: Sequence[Weights], images: Floats) -> list[_Trace]:
+    traces: list[_Trace] = []
+    x = images
+    for stage, (weight, bias) in zip(stages, net, strict=True):
+        rows = patches(stage, x)
+        active = rows @ weight + bias
+        if stage.skip is not None:
+            active = active + traces[stage.skip].output
+        if stage.relu:
+            active = np.maximum(active, 0)
+        x = active
+        if stage.pooling != "none":
+            windows = active.reshape(-1, stage.window, stage.outputs)
+            x = windows.max(axis=1) if stage.pooling == "max" else windows.mean(axis=1)
+        traces.append(_Trace(rows, active, x))
+    return traces
+
+
+def _backward(
+    stages: Sequence[Stage], net: Sequence[Weights], traces: Sequence[_Trace], slope: Floats
+) -> list[Weights]:
+    """The gradients, where ``slope`` is that of the last layer's outputs."""
+    slopes = [np.zeros_like(trace.output) for trace in traces[:-1]] + [slope]
+    gradients: list[Weights] = []
+    for k in range(len(stages) - 1, -1, -1):
+        stage, trace, slope = stages[k], traces[k], slopes[k]
+        if stage.pooling != "none":
+            slope = _unpool(stage, trace, slope)
+        if stage.relu:
+            slope = slope * (trace.active > 0)
+        if stage.skip is not None:
+            slopes[stage.skip] += slope
+        gradients.append(Weights(trace.rows.T @ slope, slope.sum(axis=0)))
+        if k:
+            slopes[k - 1] += _unpatch(stage, slope @ net[k].weight.T).reshape(slopes[k - 1].shape)
+    return gradients[::-1]
+
+
+def _unpool(stage: Stage, trace: _Trace, slope: Floats) -> Floats:
+    """The slope of what was pooled."""
+    windows = trace.active.reshape(-1, stage.window, stage.outputs)
+    if stage.pooling == "max":
+        first = np.arange(stage.window)[:, None] == windows.argmax(axis=1)[:, None, :]
+        spread = first * slope[:, None, :]
+    else:
+        spread = np.broadcast_to(slope[:, None, :] / stage.window, windows.shape)
+    return spread.reshape(trace.active.shape)
+
+
+def _unpatch(stage: Stage, slope: Floats) -> Floats:
+    """The transpose of ``patches``."""
+    if stage.taps == 1:
+        return slope
+    rows = np.empty((len(slope) // stage.pixels, stage.pixels, slope.shape[1]))
+    rows[:, visits(stage)] = slope.reshape(rows.shape)
+    side = stage.side
+    shifted = rows.reshape(-1, side, side, 9, stage.inputs)
+    padded = np.zeros((len(rows), side + 2, side + 2, stage.inputs))
+    for tap in range(9):
+        i, j = divmod(tap, 3)
+        padded[:, i : i + side, j : j + side] += shifted[:, :, :, tap]
+    return padded[:, 1:-1, 1:-1]
+
+
+def train(
+    stages: Sequence[Stage],
+    net: Sequence[Weights],
+    images: Floats,
+    labels: Ints,
+    rng: np.random.Generator,
+    *,
+    epochs: int,
+    rate: float,
+    grid: bool = False,
+) -> list[Weights]:
+    """Train with Adam, batches of 32 and a rate that falls to 0.
+
+    Args:
+        stages: the network.
+        net: where to begin.
+        images: (images, 8, 8).
+        labels: (images,).
+        rng: of the batches.
+        epochs: times that each image is seen.
+        rate: the first rate.
+        grid: compute with :func:`on_grid`, and apply its gradients to the weights themselves.
+    """
+    values = [a.copy() for w in net for a in w]
+    mean, square = [np.zeros_like(v) for v in values], [np.zeros_like(v) for v in values]
+    batches = [b for _ in range(epochs) for b in np.array_split(rng.permutation(len(images)), len(images) // 32)]
+    for t, batch in enumerate(batches, 1):
+        used = [Weights(*values[k : k + 2]) for k in range(0, len(values), 2)]
+        used = on_grid(used) if grid else used
+        traces = _forward(stages, used, images[batch])
+        logits = traces[-1].output
+        odds = np.exp(logits - logits.max(axis=1, keepdims=True))
+        slope = odds / odds.sum(axis=1, keepdims=True)
+        slope[np.arange(len(batch)), labels[batch]] -= 1
+        now = rate * (1 + np.cos(np.pi * t / len(batches))) / 2
+        gradients = [a for w in _backward(stages, used, traces, slope / len(batch)) for a in w]
+        for k, gradient in enumerate(gradients):
+            mean[k] += 0.1 * (gradient - mean[k])
+            square[k] += 0.001 * (gradient**2 - square[k])
+            step = mean[k] / (1 - 0.9**t) / (np.sqrt(square[k] / (1 - 0.999**t)) + 1e-8)
+            values[k] -= now * step
+    return [Weights(*values[k : k + 2]) for k in range(0, len(values), 2)]
