@@ -133,10 +133,9 @@ def area(
 
 def arrays(verilog: str) -> set[str]:
     """The modules that hold a memory as an array, which a synthesis makes of flip-flops."""
-    modules = re.findall(r"^module (\S+?)\(.*?^endmodule", verilog, re.MULTILINE | re.DOTALL)
-    texts = re.findall(r"^module .*?^endmodule", verilog, re.MULTILINE | re.DOTALL)
-    declared = re.compile(r"^\s*reg\s+(?:\[[^]]*\]\s*)?\S+\s+\[", re.MULTILINE)
-    return {name for name, text in zip(modules, texts, strict=True) if declared.search(text)}
+    modules = re.findall(r"^module (\w+)(.*?)^endmodule", verilog, re.MULTILINE | re.DOTALL)
+    array = re.compile(r"^\s*reg .*\w \[\d+:\d+\];$", re.MULTILINE)
+    return {name for name, text in modules if array.search(text)}
 
 
 def measure(
@@ -198,12 +197,12 @@ def _remarks(
         remarks.append("times of the neutral library are nominal: 20 ps stand for one FO4 inverter delay")
         if boxes:
             remarks.append("the neutral library knows no um2: areas of macros are taken as NAND2 equivalents")
-    unit = "<NAND2 equivalents>" if library.neutral else "<um2>"
+    unit = "<NAND2s>" if library.neutral else "<um2>"
     for box in boxes:
         if box.ge is None:
             remarks.append(
                 f"the area of the macro {box.name} is not known and not counted ({box.instances} of {box.words} words "
-                f"x {box.bits} bits); --macro {box.name}:{box.words}:{box.bits}:{unit} counts it"
+                f"x {box.bits} bits); `--macro {box.name}:{box.words}:{box.bits}:{unit}` counts it"
             )
     if found:
         total = sum(_ge(netlist.modules[name].cells, library) * netlist.instances(name) for name in found)

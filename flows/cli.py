@@ -21,18 +21,21 @@ from rich.table import Table
 
 from nmpu_hdl import __version__
 from nmpu_hdl.config import NmpuConfig
+from nmpu_hdl.ports import top_name
 from nmpu_hdl.presets import load, to_toml
 
 from .area import area as area_step
 from .doctor import examine
 from .gates import simulate_gates
-from .generate import VERILOG
+from .generate import VERILOG, macro_models
 from .generate import generate as generate_step
 from .lint import lint as lint_step
 from .options import (
+    TILE,
     DontUse,
     Json,
     Lib,
+    Macros,
     Preset,
     Seed,
     Sets,
@@ -41,7 +44,9 @@ from .options import (
     Waves,
     Width,
     configured,
+    sizes,
 )
+from .registers import write_registers
 from .run import Options, run_all
 from .simulate import simulate as simulate_step
 from .tool import ToolFailed, ToolMissing, write_atomic
@@ -97,7 +102,30 @@ def generate(target: Target, as_json: Json = False) -> None:
     if as_json:
         _print_json(manifest)
     else:
-        print(f"wrote {work / VERILOG}: {len(manifest['ports']) + 2} ports, latency {manifest['latency_cycles']}")
+        files = " and ".join(str(path) for path in (work / VERILOG, *macro_models(config, work)))
+        tile = ""
+        if config.derived.tiled:
+            tile = f", {len(manifest['bus']['registers'])} registers, {manifest['program']['descriptors']} layers"
+        print(f"wrote {files}: {len(manifest['ports']) + 2} ports, latency {manifest['latency_cycles']}{tile}")
+
+
+@app.command()
+@configured
+def registers(target: Target, as_json: Json = False) -> None:
+    """Write a tile's register map: SystemRDL, Markdown, and by PeakRDL a C header and HTML."""
+    config, work = target
+    if not config.derived.tiled:
+        raise ValueError(f"tile.kind = none has no registers; {TILE} would do")
+    with _working() as say:
+        say("registers")
+        result = write_registers(config, (work / "registers").resolve())
+    if as_json:
+        _print_json(result.model_dump(mode="json"))
+        return
+    files = [path.name for path in (result.rdl, result.markdown, result.header, result.html) if path]
+    print(f"wrote {', '.join(files)} into {work / 'registers'}")
+    if result.missing:
+        print(f"no C header or HTML without {', '.join(result.missing)}: pip install 'nmpu-hdl[registers]'")
 
 
 @app.command()
@@ -109,7 +137,7 @@ def lint(target: Target, as_json: Json = False) -> None:
         say("generate")
         generate_step(config, work)
         say("lint")
-        result = lint_step(work / VERILOG, work / "lint")
+        result = lint_step(work / VERILOG, work / "lint", top_name(config), macro_models(config, work))
     if as_json:
         _print_json(result.model_dump(mode="json"))
     else:
@@ -159,15 +187,17 @@ def area(
     target: Target,
     lib: Lib = None,
     dont_use: DontUse = None,
+    macro: Macros = None,
     as_json: Json = False,
 ) -> None:
     """Synthesize with Yosys and report the area, a block and in all."""
     config, work = target
+    sized, avoid = sizes(config, macro), tuple(dont_use or ())
     with _working() as say:
         say("generate")
         generate_step(config, work)
         say("synthesize")
-        result = area_step(work / VERILOG, config, work / "area", library=lib, dont_use=tuple(dont_use or ()))
+        result = area_step(work / VERILOG, config, work / "area", library=lib, dont_use=avoid, sized=sized)
     if as_json:
         _print_json(result.model_dump(mode="json"))
     else:
@@ -182,12 +212,13 @@ def run(
     seed: Seed = 1,
     lib: Lib = None,
     dont_use: DontUse = None,
+    macro: Macros = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="redo steps whose inputs have not changed")] = False,
     as_json: Json = False,
 ) -> None:
     """Generate, lint, simulate, measure the area, write report.md.  A second run takes up where the first stopped."""
     config, work = target
-    options = Options(simulator=simulator, seed=seed, library=lib, dont_use=tuple(dont_use or ()), fresh=fresh)
+    options = Options(simulator, seed, lib, tuple(dont_use or ()), sizes(config, macro), fresh)
     with _working() as say:
         outcome = run_all(config, work, options, say)
     if as_json:
@@ -270,6 +301,10 @@ def _print_area(result: Any) -> None:
     for block in result.blocks:
         table.add_row(block.name, str(block.instances), f"{block.ge:,.0f}", f"{block.ge * block.instances:,.0f}")
     Console().print(table)
+    for one in result.macros:
+        size = f"{one.instances} x {one.words} words of {one.bits} bits"
+        ge = "not counted" if one.ge is None else f"{one.ge:,.0f} GE each, {one.ge * one.instances:,.0f} GE"
+        print(f"macro {one.name}: {size}, {ge}")
     um2 = f", {result.area_um2:,.0f} um2" if result.area_um2 is not None else ""
     print(
         f"flattened: {result.ge:,.0f} GE{um2}, {result.sequential_ge:,.0f} GE of it flip-flops\n"
@@ -277,6 +312,8 @@ def _print_area(result: Any) -> None:
     )
     if result.critical_path_ps is not None:
         print(f"longest path (ABC's estimate, no wires): {result.critical_path_ps:,.0f} ps")
+    for warning in result.warnings:
+        print(f"note: {warning}")
 
 
 def _exit_unless(good: bool) -> None:

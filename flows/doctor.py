@@ -43,6 +43,8 @@ _PACKAGES = (
     ("numpy", "the golden model"),
 )
 
+_OPTIONAL = tuple((name, "registers") for name in ("peakrdl-cli", "peakrdl-cheader", "peakrdl-html"))
+
 _PROGRAMS = (
     ("g++", ("--version",), "sim", "apt-get install g++", False),
     ("make", ("--version",), "sim", "apt-get install make", False),
@@ -56,6 +58,9 @@ def examine() -> list[Finding]:
     """Look for everything that any command uses."""
     python = Finding("python", "everything", sys.version.split()[0], "install Python 3.11 or newer", False)
     packages = [Finding(name, use, _package(name), f"pip install {name}", False) for name, use in _PACKAGES]
+    packages += [
+        Finding(name, use, _package(name), "pip install 'nmpu-hdl[registers]'", True) for name, use in _OPTIONAL
+    ]
     headers = Finding("lz4.h, zlib.h", "sim --waves", _headers(), "apt-get install liblz4-dev zlib1g-dev", True)
     programs = [
         Finding(name, use, _program([name, *flags]), remedy, optional)

@@ -10,9 +10,26 @@ from typing import Annotated, Any, Literal, NamedTuple, cast, get_type_hints
 import typer
 
 from nmpu_hdl.config import NmpuConfig
+from nmpu_hdl.macros import macros
 from nmpu_hdl.presets import PRESETS, load
 
-__all__ = ["DontUse", "Json", "Lib", "Preset", "Seed", "Sets", "Simulator", "Target", "Waves", "Width", "configured"]
+from .macros import Sized, match, parse_macro
+
+__all__ = [
+    "DontUse",
+    "Json",
+    "Lib",
+    "Macros",
+    "Preset",
+    "Seed",
+    "Sets",
+    "Simulator",
+    "Target",
+    "Waves",
+    "Width",
+    "configured",
+    "sizes",
+]
 
 Preset = Annotated[str | None, typer.Option("--preset", help=f"start from {', '.join(PRESETS)} (default: paper)")]
 Width = Annotated[int | None, typer.Option("--width", help="activation width, 2 to 16 bits: derive a consistent set")]
@@ -25,6 +42,19 @@ Waves = Annotated[bool, typer.Option("--waves", help="write FST waves")]
 Seed = Annotated[int, typer.Option("--seed", help="seed of the random stimulus")]
 Lib = Annotated[Path | None, typer.Option("--lib", help="Liberty file (default: the technology-neutral one)")]
 DontUse = Annotated[list[str] | None, typer.Option("--dont-use", metavar="GLOB", help="cells to avoid; repeatable")]
+Macros = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--macro",
+        metavar="NAME:WORDS:BITS:AREA",
+        help="a memory macro of yours and its um2 (without --lib: NAND2 equivalents); repeatable",
+    ),
+]
+Place = Literal["stream", "sram"]
+
+
+TILE = "--preset tile or --set tile.kind=axi --set how.stages=2"
+"""What makes a tile of a core."""
 
 
 class Target(NamedTuple):
@@ -41,12 +71,31 @@ def _target(
     preset: Preset = None,
     width: Width = None,
     sets: Sets = None,
+    codes: Annotated[Place | None, typer.Option("--input", help="where codes come from: --set tile.input=...")] = None,
+    activations: Annotated[
+        Place | None, typer.Option("--activations", help="where activations go: --set tile.output=...")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="DIR", help="folder (default: build/<name>)")
     ] = None,
 ) -> Target:
-    config = load(file, preset_name=preset, width=width, settings=sets or ())
+    places = {"input": codes, "output": activations}
+    chosen = [f"tile.{field}={place}" for field, place in places.items() if place]
+    config = load(file, preset_name=preset, width=width, settings=[*(sets or ()), *chosen])
+    if chosen and not config.derived.tiled:
+        raise ValueError(f"{chosen[0]} is for a tile, not for tile.kind = none; {TILE} would do")
     return Target(config, out or Path("build") / config.name)
+
+
+def sizes(config: NmpuConfig, texts: list[str] | None) -> tuple[Sized, ...]:
+    """The macros of ``--macro``.
+
+    Raises:
+        ValueError: one that cannot be read, or that ``config`` does not need.
+    """
+    sized = tuple(map(parse_macro, texts or ()))
+    match(sized, macros(config))
+    return sized
 
 
 def configured(command: Callable[..., None]) -> Callable[..., None]:

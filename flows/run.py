@@ -13,10 +13,12 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from nmpu_hdl.config import NmpuConfig
+from nmpu_hdl.ports import top_name
 
 from .area import area
-from .generate import CONFIG, VERILOG, generate
+from .generate import CONFIG, VERILOG, generate, macro_models
 from .lint import lint
+from .macros import Sized
 from .report import report
 from .simulate import simulate
 from .tool import write_atomic
@@ -33,6 +35,7 @@ class Options:
         seed: of the random stimulus.
         library: a Liberty file, or None for the neutral one.
         dont_use: globs of cells to avoid.
+        macros: sizes of the memory macros.
         fresh: do every step, whether its inputs have changed or not.
     """
 
@@ -40,6 +43,7 @@ class Options:
     seed: int = 1
     library: Path | None = None
     dont_use: tuple[str, ...] = ()
+    macros: tuple[Sized, ...] = ()
     fresh: bool = False
 
 
@@ -75,25 +79,34 @@ def run_all(config: NmpuConfig, work: Path, options: Options, say: Callable[[str
     """
     say("generate")
     generate(config, work)
-    sources = [(work / name).read_bytes() for name in (VERILOG, CONFIG)] + [_software()]
-    library = options.library.read_bytes() if options.library else b""
-    jobs: dict[str, tuple[list[bytes], Callable[[Path], BaseModel]]] = {
-        "lint": ([], lambda folder: lint(work / VERILOG, folder)),
+    models = macro_models(config, work)
+    sources = [file.read_bytes() for file in (work / VERILOG, work / CONFIG, *models)] + [_software()]
+    steps = {}
+    for name, (inputs, job) in _jobs(config, work, options, models).items():
+        say(name)
+        steps[name] = _once(work / name, sources + inputs, job, options.fresh)
+    say("report")
+    return Outcome(steps, report(work))
+
+
+def _jobs(
+    config: NmpuConfig, work: Path, options: Options, models: tuple[Path, ...]
+) -> dict[str, tuple[list[bytes], Callable[[Path], BaseModel]]]:
+    """The steps: what each depends on besides the design, and how to do it in its folder."""
+    library, verilog = options.library.read_bytes() if options.library else b"", work / VERILOG
+    return {
+        "lint": ([], lambda folder: lint(verilog, folder, top_name(config), models)),
         "sim": (
             [options.simulator.encode(), str(options.seed).encode()],
             lambda folder: simulate(work, folder, simulator=options.simulator, seed=options.seed),
         ),
         "area": (
-            [library, *(glob.encode() for glob in options.dont_use)],
-            lambda folder: area(work / VERILOG, config, folder, library=options.library, dont_use=options.dont_use),
+            [library, *(glob.encode() for glob in options.dont_use), *(repr(one).encode() for one in options.macros)],
+            lambda folder: area(
+                verilog, config, folder, library=options.library, dont_use=options.dont_use, sized=options.macros
+            ),
         ),
     }
-    steps = {}
-    for name, (inputs, job) in jobs.items():
-        say(name)
-        steps[name] = _once(work / name, sources + inputs, job, options.fresh)
-    say("report")
-    return Outcome(steps, report(work))
 
 
 def _once(folder: Path, inputs: list[bytes], job: Callable[[Path], BaseModel], fresh: bool) -> dict[str, Any]:

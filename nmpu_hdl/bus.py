@@ -86,14 +86,17 @@ class AxiLite(wiring.Component):
         bus = self.bus
         write_address = Signal(self._address_width, reset_less=True)
         read_address = Signal(self._address_width, reset_less=True)
-        done_write, done_read = Signal(), Signal()
+        done_write = Signal()
+        done_read = Signal()
         m.d.comb += [done_write.eq(bus.write & bus.ack), done_read.eq(bus.read & bus.ack)]
         have_address = _taken(m, self.awvalid, self.awready, [(write_address, self.awaddr)], done_write)
         have_data = _taken(m, self.wvalid, self.wready, [(bus.wdata, self.wdata), (bus.wstrb, self.wstrb)], done_write)
         have_read = _taken(m, self.arvalid, self.arready, [(read_address, self.araddr)], done_read)
         m.d.comb += bus.addr.eq(Mux(bus.write, write_address, read_address))
 
-        may_write, may_read, wrote_last = Signal(), Signal(), Signal()
+        may_write = Signal()
+        may_read = Signal()
+        wrote_last = Signal()
         m.d.comb += [
             may_write.eq(have_address & have_data & ~self.bvalid),
             may_read.eq(have_read & ~self.rvalid),

@@ -15,10 +15,7 @@ from .ports import config_ports
 from .program import param_words
 from .results import tag_layout
 
-__all__ = ["LAYER_GAP", "Conductor", "pass_layout"]
-
-LAYER_GAP = 2
-"""Clocks without a beat between the last of a layer and the first of the next, whose descriptor has been read."""
+__all__ = ["Conductor", "pass_layout"]
 
 _QUIET = 4
 """Clocks in which nothing shows at the end of the unit after which nothing is left in it."""
@@ -42,7 +39,7 @@ def pass_layout(config: NmpuConfig) -> StructLayout:
 
 
 class Conductor(wiring.Component):
-    """Runs a chain of layers: passes of row blocks, vectors, layers, without a bubble but :data:`LAYER_GAP` clocks.
+    """Runs a chain of layers: passes of row blocks, vectors, layers, without a bubble but for ``derived.layer_gap``.
 
     Args:
         config: the configuration.

@@ -62,8 +62,10 @@ class Csr(wiring.Component):
         m = Module()
         bus, registers, windows = self.bus, self._map.registers, self._map.windows
         # ask: an access that nothing has been done about; reading: bit k: window k's word comes in this clock.
-        ask, reading = Signal(), Signal(len(windows))
-        hit, inside = Signal(len(registers)), Signal(len(windows))
+        ask = Signal()
+        reading = Signal(len(windows))
+        hit = Signal(len(registers))
+        inside = Signal(len(windows))
         m.d.comb += [
             ask.eq((bus.read | bus.write) & ~bus.ack & ~reading.any()),
             hit.eq(Cat(bus.addr[2:] == register.address >> 2 for register in registers)),
@@ -91,12 +93,7 @@ class Csr(wiring.Component):
             getattr(self, f"{name}_{part}") for part in ("en", "we", "addr", "wdata", "ready", "error")
         )
         whole = ~bus.write | bus.wstrb.all()
-        m.d.comb += [
-            en.eq(ask & whole),
-            we.eq(bus.write),
-            addr.eq(bus.addr[2:]),
-            wdata.eq(bus.wdata),
-        ]
+        m.d.comb += [en.eq(ask & whole), we.eq(bus.write), addr.eq(bus.addr[2:]), wdata.eq(bus.wdata)]
         with m.If(ask & ~whole):
             m.d.sync += [bus.ack.eq(1), bus.error.eq(bus.wstrb.any())]
         with m.Elif(en & ready):
@@ -187,8 +184,10 @@ class ParamPort(wiring.Component):
         last = self._sub_words - 1
         at_lane, at_word = last.bit_length(), (self._sub_words * self._space - 1).bit_length()
         sub, lane, word = self.addr[:at_lane], self.addr[at_lane:at_word], self.addr[at_word:]
-        keep, column = Signal(), Signal(32 * self._sub_words)
-        kept, part = Signal(32 * last, reset_less=True), Signal(range(max(last + 1, 2)), reset_less=True)
+        keep = Signal()
+        column = Signal(32 * self._sub_words)
+        kept = Signal(32 * last, reset_less=True)
+        part = Signal(range(max(last + 1, 2)), reset_less=True)
         m.d.comb += [
             self.error.eq(lane >= self._lanes),
             keep.eq(self.we & (sub != last)),

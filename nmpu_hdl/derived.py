@@ -225,6 +225,11 @@ class Derived:
         after = (1 if tile.table else 0) + (2 if tile.pool else 0) if self.tiled else 0
         return self._config.how.stages + after
 
+    @property
+    def layer_gap(self) -> int:
+        """Clocks without a beat between two layers of a program, if the second's descriptor has been read."""
+        return 2
+
     def pass_cycles(self, columns: int) -> int:
         """Clocks from the first beat of a pass over ``columns`` columns to its last result, if nothing stalls."""
         return -(-columns // self._config.array.lanes) + self.latency

@@ -1,4 +1,4 @@
-"""What the protection of the memories found: counted, and where it was last."""
+"""Errors in memories: put there on demand, and what the protection found, counted and told."""
 
 from __future__ import annotations
 
@@ -21,14 +21,17 @@ class Faults(wiring.Component):
         config: a configuration with ``tile.protect``.
 
     Attributes:
-        param_corrected, param_wrong: bit a lane: found in the parameters that a pass takes in this clock.
-        param_word: their word.
-        sums_corrected, sums_wrong, sums_slot: likewise in the sums.
-        host_corrected, host_wrong, host_lane, host_word: found by a read of the host.
+        fetch_en, fetch_addr: parameters are read in this clock.
+        param_corrected, param_wrong: bit a lane: found in those read last; ``taken``: they are used in this clock, by
+            these lanes.
+        ahead_en, ahead_slot, sums_corrected, sums_wrong, used: likewise for the sums.
+        host_read, host_addr, host_lane: the host reads a parameter word in this clock.
+        host_corrected, host_wrong: found in what it read in the clock before.
         corrected, uncorrected: words, to be added to the counters.
         memory, host, lane, word: where the last error was.  Of several in a clock the host's counts as the last, then
             the sums'; of several lanes the lowest is told.
         busy: something is being counted.
+        arm, injected: an injection is asked for, and is done; ``armed``: it waits.
     """
 
     def __init__(self, config: NmpuConfig) -> None:
@@ -37,43 +40,64 @@ class Faults(wiring.Component):
         slots = range(max(config.array.slots, 2))
         super().__init__(
             {
-                **dict.fromkeys(("param_corrected", "param_wrong", "sums_corrected", "sums_wrong"), In(lanes)),
-                "param_word": In(word),
-                "sums_slot": In(slots),
-                **dict.fromkeys(("host_corrected", "host_wrong"), In(1)),
+                **dict.fromkeys(("param_corrected", "param_wrong", "taken"), In(lanes)),
+                **dict.fromkeys(("sums_corrected", "sums_wrong", "used"), In(lanes)),
+                **dict.fromkeys(("fetch_en", "ahead_en", "host_read", "host_corrected", "host_wrong"), In(1)),
+                "fetch_addr": In(word),
+                "ahead_slot": In(slots),
+                "host_addr": In(word),
                 "host_lane": In(range(max(lanes, 2))),
-                "host_word": In(word),
                 **dict.fromkeys(("corrected", "uncorrected"), Out(16)),
                 **dict.fromkeys(("memory", "host", "busy"), Out(1)),
                 "lane": Out(10),
                 "word": Out(16),
+                "arm": In(1),
+                "injected": In(1),
+                "armed": Out(1),
             }
         )
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        corrected = Cat(self.param_corrected, self.sums_corrected, self.host_corrected)
-        wrong = Cat(self.param_wrong, self.sums_wrong, self.host_wrong)
-        held = Signal.like(corrected, name="held_corrected"), Signal.like(wrong, name="held_wrong")
-        m.d.sync += [held[0].eq(corrected), held[1].eq(wrong)]
+        with m.If(self.arm):
+            m.d.sync += self.armed.eq(1)
+        with m.Elif(self.injected):
+            m.d.sync += self.armed.eq(0)
+        word = _held(m, self.fetch_en, self.fetch_addr)
+        slot = _held(m, self.ahead_en, self.ahead_slot)
+        asked, lane = _held(m, self.host_read, self.host_addr), _held(m, self.host_read, self.host_lane)
+        answered = Signal()
+        m.d.sync += answered.eq(self.host_read)
+        sources = (
+            (self.param_corrected & self.taken, self.param_wrong & self.taken, 0, 0, word),
+            (self.sums_corrected & self.used, self.sums_wrong & self.used, 1, 0, slot),
+            (self.host_corrected & answered, self.host_wrong & answered, 0, 1, asked),
+        )
+        corrected, wrong = Cat(s[0] for s in sources), Cat(s[1] for s in sources)
+        right, bad = Signal.like(corrected, name="right"), Signal.like(wrong, name="bad")
+        m.d.sync += [right.eq(corrected), bad.eq(wrong)]
         m.d.comb += [
-            self.corrected.eq(_count(held[0])),
-            self.uncorrected.eq(_count(held[1])),
-            self.busy.eq((corrected | wrong | held[0] | held[1]).any()),
+            self.corrected.eq(_count(right)),
+            self.uncorrected.eq(_count(bad)),
+            self.busy.eq(Cat(corrected, wrong, right, bad).any()),
         ]
-        for found, memory, host, lane, word in (
-            (self.param_corrected | self.param_wrong, 0, 0, None, self.param_word),
-            (self.sums_corrected | self.sums_wrong, 1, 0, None, self.sums_slot),
-            (self.host_corrected | self.host_wrong, 0, 1, self.host_lane, self.host_word),
-        ):
-            with m.If(found.any()):
+        for one, other, memory, host, where in sources:
+            with m.If((one | other).any()):
                 m.d.sync += [
                     self.memory.eq(memory),
                     self.host.eq(host),
-                    self.lane.eq(_lowest(found) if lane is None else lane),
-                    self.word.eq(word),
+                    self.lane.eq(lane if host else _lowest(one | other)),
+                    self.word.eq(where),
                 ]
         return m
+
+
+def _held(m: Module, enable: Value, value: Signal) -> Signal:
+    """``value`` as it was in the last clock with ``enable``."""
+    register = Signal.like(value, name=f"{value.name}_held", reset_less=True)
+    with m.If(enable):
+        m.d.sync += register.eq(value)
+    return register
 
 
 def _count(bits: Value) -> Value:

@@ -15,20 +15,54 @@ from .config import NmpuConfig
 
 __all__ = ["PRESETS", "build", "for_width", "load", "preset", "to_toml"]
 
+_TINY: dict[str, Any] = {
+    "array": {"columns": 8, "lanes": 2},
+    "codes": {"format": "UQ4.0"},
+    "scale": {"format": "UQ1.3"},
+    "shift": {"min": -1, "max": 4},
+    "offset": {"format": "SQ4.1"},
+    "output": {"format": "SQ4.0"},
+}
+
 PRESETS: dict[str, dict[str, Any]] = {
     # Ferro et al., ISCAS 2024: the defaults of every field, where the paper or a measurement gives one.
     "paper": {"name": "paper"},
     # Small enough for exhaustive tests, gate-level simulation and a first look at the waves.
-    "tiny": {
-        "name": "tiny",
-        "array": {"columns": 8, "lanes": 2},
-        "codes": {"format": "UQ4.0"},
-        "scale": {"format": "UQ1.3"},
-        "shift": {"min": -1, "max": 4},
-        "offset": {"format": "SQ4.1"},
-        "output": {"format": "SQ4.0"},
+    "tiny": {"name": "tiny", **_TINY},
+    # The paper's lane in a whole near-memory unit, as one would put it beside a crossbar; memories are macros.
+    "tile": {
+        "name": "tile",
+        "how": {"stages": 3, "memory": "macro"},
+        "tile": {
+            "kind": "axi",
+            "residual": True,
+            "widths": [6, 4],
+            "table": 8,
+            "pool": 64,
+            "protect": "secded",
+            "observe": True,
+        },
     },
-    # Everything switched on, at the widths of a 12-bit converter and 16-bit activations.
+    # Everything of a tile switched on, as small as "tiny".
+    "tiny-tile": {
+        "name": "tiny-tile",
+        **_TINY,
+        "how": {"stages": 2},
+        "tile": {
+            "kind": "axi",
+            "blocks": 4,
+            "chain": 2,
+            "residual": True,
+            "widths": [3],
+            "table": 4,
+            "pool": 4,
+            "protect": "secded",
+            "sets": 4,
+            "descriptors": 8,
+            "observe": True,
+        },
+    },
+    # Everything of the core switched on, at the widths of a 12-bit converter and 16-bit activations.
     "wide": {
         "name": "wide",
         "array": {"columns": 1024, "lanes": 64},

@@ -17,11 +17,10 @@ from amaranth.lib import wiring
 
 from . import __version__
 from .axi import NmpuAxi
-from .conductor import LAYER_GAP
 from .config import NmpuConfig
 from .derived import STEPS
-from .modules import ModuleLibrary
 from .macros import macros
+from .modules import ModuleLibrary
 from .ports import top_name, top_ports
 from .program import descriptor_words, param_words
 from .registers import register_map
@@ -141,7 +140,7 @@ def _tile_manifest(config: NmpuConfig) -> dict[str, Any]:
         "program": {
             "descriptors": config.tile.descriptors,
             "descriptor_words": descriptor_words(config),
-            "layer_gap_cycles": LAYER_GAP,
+            "layer_gap_cycles": config.derived.layer_gap,
             "fetch_cycles": descriptor_words(config) + 3,
         },
         "sums": {"width": config.derived.total.width, "format": str(config.derived.total)},

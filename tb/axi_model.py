@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,7 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 
-def lanes_word(values: Sequence[int] | Ints, width: int) -> int:
+def lanes_word(values: Sequence[int] | NDArray[Any], width: int) -> int:
     """Integers side by side, the first lowest, ``width`` bits of each."""
     mask = (1 << width) - 1
     return sum((int(v) & mask) << (k * width) for k, v in enumerate(values))
@@ -116,7 +117,6 @@ def _expect_layer(
     layer, inputs = step.layer, step.inputs
     columns, vectors = layer.settings.columns, layer.vectors
     totals = np.zeros((vectors, columns), np.int64)
-    form = config.output.format
     y = np.zeros((vectors, columns), np.int64)
     low, high = np.zeros((2, vectors, columns), np.bool_)
     marks = _marks(config, step, banks, expected)
@@ -155,12 +155,10 @@ def _expect_layer(
                 data = lanes_word(totals[v, part_of], width)
                 expected.sums.append(AxisBeat(data, -1, int(marks[v, k]), int(k == len(slots) - 1)))
         return
-    narrow = np.dtype(np.int64)
-    pooled = pool(config, layer, Activations(y.astype(narrow), low, high))
+    pooled = pool(config, layer, Activations(y, low, high))
     if layer.pooling != "none":
-        window = layer.pool_window
-        marks = marks[: layer.outputs * window].reshape(layer.outputs, window, -1).any(axis=1)
-    assert form.width >= layer.settings.width
+        shape = layer.outputs, layer.pool_window, marks.shape[1]
+        marks = np.any(marks[: layer.outputs * layer.pool_window].reshape(shape), axis=1)
     _result_beats(config, layer, pooled, marks, expected)
 
 
@@ -231,6 +229,4 @@ def _slip(config: NmpuConfig, step: Step, params: object, expected: Expected) ->
 def code_beats(config: NmpuConfig, codes: Ints) -> list[int]:
     """The words of a pass: (counts, columns) to one integer a slot."""
     width = config.codes.format.width
-    return [
-        lanes_word(codes[:, part].T.reshape(-1), width) for part in slots_of(config, codes.shape[-1])
-    ]
+    return [lanes_word(codes[:, part].T.reshape(-1), width) for part in slots_of(config, codes.shape[-1])]

@@ -32,6 +32,8 @@ Ints = NDArray[np.int64]
 def near_ends(rng: Rng, low: int, high: int) -> int:
     """One of ``low..high``: an end as often as anything."""
     return (low, high, int(rng.integers(low, high + 1)), int(rng.integers(low, high + 1)))[rng.integers(4)]
+
+
 def draw_settings(rng: Rng, config: NmpuConfig, columns: int | None = None) -> PassSettings:
     """Any settings that ``config`` allows; shifts near the useful ones are as likely as the rest."""
     out = config.output.format

@@ -8,6 +8,7 @@ import cocotb
 
 from nmpu_hdl.config import NmpuConfig
 
+from .packing import lane_mask
 from .stream import bit
 
 __all__ = ["AxisBeat", "Watch", "Write"]
@@ -23,7 +24,7 @@ class AxisBeat(NamedTuple):
 
 
 class Write(NamedTuple):
-    """A write to the SRAM of activations; only enabled bytes of ``data`` count."""
+    """A write to the SRAM of activations; bytes of ``data`` that are not enabled are 0 here."""
 
     addr: int
     we: int
@@ -146,7 +147,8 @@ class Watch:
                 self.given.append(self.now)
         elif bit(self._dut.acts_en):
             names = ("acts_addr", "acts_we", "acts_wdata")
-            self.results.append(Write(*(int(str(getattr(self._dut, name).value), 2) for name in names)))
+            addr, enables, data = (int(str(getattr(self._dut, name).value), 2) for name in names)
+            self.results.append(Write(addr, enables, data & lane_mask(enables, enables.bit_length(), 8)))
             self.given.append(self.now)
         if self._sums:
             valid, ready, beat = self._sums.sample()

@@ -109,7 +109,7 @@ class Unit(Elaboratable):
 
         async def bench(ctx: Any) -> None:
             rng = np.random.default_rng([seed, len(name)])
-            shown = None
+            shown, done = None, 0
             while True:
                 ctx.set(port["ready"], int(rng.integers(3) == 0))
                 ctx.set(port["rdata"], int(rng.integers(1 << 63)) if shown is None else shown)
@@ -119,6 +119,9 @@ class Unit(Elaboratable):
                 _, _, en, ready, we, wdata = await ctx.tick().sample(
                     port["en"], port["ready"], port["we"], port["wdata"]
                 )
+                assert not (en and done), "an access that was accepted is made again"
+                done = en and ready
+                assert not en or at < self.config.array.lanes, "a lane that is not there is accessed"
                 accepted, shown = en and ready and address not in refuse, None
                 if accepted and we:
                     words[address, at] = wdata
@@ -128,12 +131,16 @@ class Unit(Elaboratable):
         return bench
 
     def watch(self, pulses: Counter[tuple[str, str]]) -> Bench:
-        """Counts the clocks in which each pulse is high."""
+        """Counts the clocks in which each pulse is high; no access is acknowledged twice."""
         keys = [(r.name, f.name) for r in register_map(self.config).registers for f in r.fields if f.access == "pulse"]
 
         async def bench(ctx: Any) -> None:
             while True:
-                _, _, *high = await ctx.tick().sample(*(self.port(*key) for key in keys))
+                bus = self.csr.bus
+                _, _, ack, asked, *high = await ctx.tick().sample(
+                    bus.ack, bus.read | bus.write, *(self.port(*key) for key in keys)
+                )
+                assert asked or not ack, "acknowledged what nobody asked for"
                 pulses.update({key: bit for key, bit in zip(keys, high, strict=True) if bit})
 
         return bench

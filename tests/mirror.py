@@ -123,3 +123,36 @@ class Mirror:
             whole = sum(part << 32 * k for k, part in enumerate(self.kept))
             self.memory[word, lane] = whole & ((1 << width) - 1)
         return 0, 0
+
+
+class BusError(Exception):
+    """SLVERR."""
+
+
+class Fake:
+    """A bus to a mirror.  ``busy``: reads of STATUS after a write that show a running program or a pending swap."""
+
+    def __init__(self, mirror: Mirror, busy: int = 3) -> None:
+        self.mirror, self.busy, self.left = mirror, busy, 0
+        self.log: list[tuple[int, int | None]] = []
+
+    async def read(self, address: int) -> int:
+        state, pulses = self.mirror.state, self.mirror.pulses
+        state["STATUS", "busy"] = int(pulses["CONTROL", "start"] > 0 and self.left > 0)
+        state["STATUS", "swapping"] = int(pulses["CONTROL", "swap"] > 0 and self.left > 0)
+        if address == 0x08C:  # STATUS
+            self.left -= 1
+        return self._access(address)
+
+    async def write(self, address: int, data: int) -> None:
+        assert 0 <= data < 1 << 32
+        self.left = self.busy
+        self._access(address, data)
+
+    def _access(self, address: int, data: int | None = None) -> int:
+        assert address % 4 == 0
+        self.log.append((address, data))
+        response, word = self.mirror.access(address, data)
+        if response:
+            raise BusError(hex(address))
+        return word

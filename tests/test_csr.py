@@ -160,6 +160,15 @@ async def direct(ctx: Any, csr: Csr, register: str, data: int | None = None) -> 
     return ctx.get(csr.bus.rdata)
 
 
+def test_a_refused_lane_leaves_the_kept_sub_words() -> None:
+    start = register_map(CONFIGS["odd"]).window("PARAMETERS").address
+    mirror = compare(
+        CONFIGS["odd"],
+        [(start, 11, 15), (start + 24, 22, 15), (start, 33, 7), (start + 4, 1, 15), (start, None, 15)],
+    )
+    assert mirror.memory[0, 0] == 1 << 32 | 11
+
+
 def test_set_wins_over_clear() -> None:
     csr = Csr(CONFIGS["tiny"])
 

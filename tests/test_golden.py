@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import golden
 
-from .draw import draw_codes, draw_config, draw_params, draw_settings
+from .draw import draw_codes, draw_config, draw_params, draw_settings, draw_tile_config
 from .oracle import column
 
 
@@ -33,3 +35,26 @@ def test_golden_is_the_oracle(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(1000, 3000))
 def test_golden_is_the_oracle_deep(seed: int) -> None:
     compare_with_oracle(seed, batch=40)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_forward_takes_width_and_residual(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    config = draw_tile_config(rng)
+    residual = int(rng.integers(-config.tile.residual_right, config.tile.residual_left + 1))
+    settings = replace(
+        draw_settings(rng, config),
+        width=int(rng.choice(config.derived.widths)),
+        residual=residual if config.tile.residual else None,
+    )
+    params, columns = draw_params(rng, config), config.array.columns
+    codes = draw_codes(rng, config.codes.format, (3, 5, config.codes.counts, columns))
+    extra = draw_codes(rng, config.output.format, (3, 5, columns)) if config.tile.residual else None
+    got = golden.forward(config, codes, params, settings, extra)
+    inner = golden.taps(config, codes, params, settings, extra)
+    assert all(np.array_equal(inner[name], part) for name, part in got._asdict().items())
+    for at in np.ndindex(3, 5, columns):
+        i, j, c = at
+        more = None if extra is None else int(extra[at])
+        expected = column(config, [int(x) for x in codes[i, j, :, c]], params, c, settings, more)
+        assert (int(got.y[at]), bool(got.low[at]), bool(got.high[at])) == expected, (config, settings, at)

@@ -63,7 +63,15 @@ class Stage:
 
 
 def sums(weights: Ints, rows: Ints) -> Ints:
-    """The crossbar's sums, (vectors, blocks, 2, columns), of inputs (vectors, rows): positive weights, then negative."""
+    """The crossbar's sums, exact.
+
+    Args:
+        weights: (rows, columns).
+        rows: (vectors, rows), what comes in.
+
+    Returns:
+        (vectors, blocks, 2, columns): of the positive weights, and of the negative ones without their sign.
+    """
     starts = range(0, len(weights), ROWS)
     parts = [(rows[:, s : s + ROWS], weights[s : s + ROWS]) for s in starts]
     return np.stack([np.stack([x @ np.maximum(sign * w, 0) for sign in (1, -1)], axis=1) for x, w in parts], axis=1)

@@ -102,11 +102,14 @@ class Run:
     results: tuple[LayerResult, ...]
 
     @property
+    def outputs(self) -> tuple[Ints, ...]:
+        """(images * pixels after pooling, columns) what each layer gives."""
+        return tuple(result.y for result in self.results if result.y is not None)
+
+    @property
     def classes(self) -> Ints:
         """(images,) the digit that has the largest output of the last layer; the least of several."""
-        last = self.results[-1].y
-        assert last is not None
-        return last.argmax(axis=1)
+        return self.outputs[-1].argmax(axis=1)
 
 
 def load(file: Path = STORED) -> Digits:

@@ -11,7 +11,19 @@ from numpy.typing import NDArray
 
 from .crossbar import Stage, patches, visits
 
-__all__ = ["LARGEST", "Weights", "classes", "forward", "initial", "on_grid", "steps", "train"]
+__all__ = [
+    "LARGEST",
+    "Floats",
+    "Weights",
+    "classes",
+    "gradients",
+    "initial",
+    "loss",
+    "on_grid",
+    "ranges",
+    "steps",
+    "train",
+]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.integer]
@@ -29,7 +41,7 @@ class Weights(NamedTuple):
 
 @dataclass
 class _Trace:
-    """What the way back needs of the way forth: rows' inputs, ReLU's results, the layer's outputs after pooling."""
+    """Of a layer: inputs of the rows, results before pooling, outputs."""
 
     rows: Floats
     active: Floats
@@ -52,14 +64,34 @@ def on_grid(net: Sequence[Weights]) -> list[Weights]:
     return [Weights(np.rint(w / steps(w)) * steps(w), b) for w, b in net]
 
 
-def forward(stages: Sequence[Stage], net: Sequence[Weights], images: Floats) -> list[Floats]:
-    """The outputs of every layer, (images * pixels after pooling, outputs)."""
-    return [trace.output for trace in _forward(stages, net, images)]
-
-
 def classes(stages: Sequence[Stage], net: Sequence[Weights], images: Floats) -> Ints:
     """(images,) the digits."""
-    return forward(stages, net, images)[-1].argmax(axis=1)
+    return _forward(stages, net, images)[-1].output.argmax(axis=1)
+
+
+def ranges(stages: Sequence[Stage], net: Sequence[Weights], images: Floats, share: float) -> list[float]:
+    """For each layer, what ``share`` of its results before pooling do not pass in magnitude; all, in the last layer."""
+    results = [np.abs(trace.active) for trace in _forward(stages, net, images)]
+    return [float(np.quantile(r, share)) for r in results[:-1]] + [float(results[-1].max())]
+
+
+def loss(stages: Sequence[Stage], net: Sequence[Weights], images: Floats, labels: Ints) -> float:
+    """The mean cross entropy."""
+    odds = _odds(_forward(stages, net, images)[-1].output)
+    return float(-np.log(odds[np.arange(len(labels)), labels]).mean())
+
+
+def gradients(stages: Sequence[Stage], net: Sequence[Weights], images: Floats, labels: Ints) -> list[Weights]:
+    """The gradients of :func:`loss`."""
+    traces = _forward(stages, net, images)
+    slope = _odds(traces[-1].output)
+    slope[np.arange(len(labels)), labels] -= 1
+    return _backward(stages, net, traces, slope / len(labels))
+
+
+def _odds(logits: Floats) -> Floats:
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
 
 
 def _forward(stages: Sequence[Stage], net: Sequence[Weights], images: Floats) -> list[_Trace]:
@@ -85,7 +117,7 @@ def _backward(
 ) -> list[Weights]:
     """The gradients, where ``slope`` is that of the last layer's outputs."""
     slopes = [np.zeros_like(trace.output) for trace in traces[:-1]] + [slope]
-    gradients: list[Weights] = []
+    found: list[Weights] = []
     for k in range(len(stages) - 1, -1, -1):
         stage, trace, slope = stages[k], traces[k], slopes[k]
         if stage.pooling != "none":
@@ -94,10 +126,10 @@ def _backward(
             slope = slope * (trace.active > 0)
         if stage.skip is not None:
             slopes[stage.skip] += slope
-        gradients.append(Weights(trace.rows.T @ slope, slope.sum(axis=0)))
+        found.append(Weights(trace.rows.T @ slope, slope.sum(axis=0)))
         if k:
             slopes[k - 1] += _unpatch(stage, slope @ net[k].weight.T).reshape(slopes[k - 1].shape)
-    return gradients[::-1]
+    return found[::-1]
 
 
 def _unpool(stage: Stage, trace: _Trace, slope: Floats) -> Floats:
@@ -155,14 +187,9 @@ def train(
     for t, batch in enumerate(batches, 1):
         used = [Weights(*values[k : k + 2]) for k in range(0, len(values), 2)]
         used = on_grid(used) if grid else used
-        traces = _forward(stages, used, images[batch])
-        logits = traces[-1].output
-        odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-        slope = odds / odds.sum(axis=1, keepdims=True)
-        slope[np.arange(len(batch)), labels[batch]] -= 1
         now = rate * (1 + np.cos(np.pi * t / len(batches))) / 2
-        gradients = [a for w in _backward(stages, used, traces, slope / len(batch)) for a in w]
-        for k, gradient in enumerate(gradients):
+        slopes = [a for w in gradients(stages, used, images[batch], labels[batch]) for a in w]
+        for k, gradient in enumerate(slopes):
             mean[k] += 0.1 * (gradient - mean[k])
             square[k] += 0.001 * (gradient**2 - square[k])
             step = mean[k] / (1 - 0.9**t) / (np.sqrt(square[k] / (1 - 0.999**t)) + 1e-8)
