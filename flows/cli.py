@@ -6,17 +6,14 @@ import json
 import signal
 import sys
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from amaranth.hdl import UnusedElaboratable
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from nmpu_hdl import __version__
@@ -48,6 +45,7 @@ from .options import (
 )
 from .registers import write_registers
 from .run import Options, run_all
+from .screen import print_area, print_json, working
 from .simulate import simulate as simulate_step
 from .tool import ToolFailed, ToolMissing, write_atomic
 
@@ -82,7 +80,7 @@ def init(
         raise ValueError(f"{file} is there already; --force overwrites it")
     write_atomic(file, to_toml(config))
     if as_json:
-        _print_json({"file": str(file), "config": config.model_dump(mode="json")})
+        print_json({"file": str(file), "config": config.model_dump(mode="json")})
     else:
         print(f"wrote {file}")
 
@@ -100,7 +98,7 @@ def generate(target: Target, as_json: Json = False) -> None:
     config, work = target
     manifest = generate_step(config, work)
     if as_json:
-        _print_json(manifest)
+        print_json(manifest)
     else:
         files = " and ".join(str(path) for path in (work / VERILOG, *macro_models(config, work)))
         tile = ""
@@ -116,11 +114,11 @@ def registers(target: Target, as_json: Json = False) -> None:
     config, work = target
     if not config.derived.tiled:
         raise ValueError(f"tile.kind = none has no registers; {TILE} would do")
-    with _working() as say:
+    with working() as say:
         say("registers")
         result = write_registers(config, (work / "registers").resolve())
     if as_json:
-        _print_json(result.model_dump(mode="json"))
+        print_json(result.model_dump(mode="json"))
         return
     files = [path.name for path in (result.rdl, result.markdown, result.header, result.html) if path]
     print(f"wrote {', '.join(files)} into {work / 'registers'}")
@@ -133,13 +131,13 @@ def registers(target: Target, as_json: Json = False) -> None:
 def lint(target: Target, as_json: Json = False) -> None:
     """Let Verilator look for mistakes in the generated Verilog."""
     config, work = target
-    with _working() as say:
+    with working() as say:
         say("generate")
         generate_step(config, work)
         say("lint")
         result = lint_step(work / VERILOG, work / "lint", top_name(config), macro_models(config, work))
     if as_json:
-        _print_json(result.model_dump(mode="json"))
+        print_json(result.model_dump(mode="json"))
     else:
         print("clean" if result.clean else "\n".join(str(warning) for warning in result.warnings))
     _exit_unless(result.clean)
@@ -161,7 +159,7 @@ def sim(
     if not gates and (lib or dont_use):
         raise ValueError("--lib and --dont-use choose cells for --gates; add it, or leave them out")
     config, work = target
-    with _working() as say:
+    with working() as say:
         say("generate")
         generate_step(config, work)
         say(f"simulate with {simulator}")
@@ -173,7 +171,7 @@ def sim(
         else:
             result = simulate_step(work, work / "sim", simulator=simulator, waves=waves, seed=seed)
     if as_json:
-        _print_json(result.model_dump(mode="json"))
+        print_json(result.model_dump(mode="json"))
     else:
         print(f"{result.passed} of {result.tests} tests passed, {result.columns_checked:,} columns checked")
         for failure in result.failures:
@@ -193,15 +191,15 @@ def area(
     """Synthesize with Yosys and report the area, a block and in all."""
     config, work = target
     sized, avoid = sizes(config, macro), tuple(dont_use or ())
-    with _working() as say:
+    with working() as say:
         say("generate")
         generate_step(config, work)
         say("synthesize")
         result = area_step(work / VERILOG, config, work / "area", library=lib, dont_use=avoid, sized=sized)
     if as_json:
-        _print_json(result.model_dump(mode="json"))
+        print_json(result.model_dump(mode="json"))
     else:
-        _print_area(result)
+        print_area(result)
 
 
 @app.command()
@@ -219,10 +217,10 @@ def run(
     """Generate, lint, simulate, measure the area, write report.md.  A second run takes up where the first stopped."""
     config, work = target
     options = Options(simulator, seed, lib, tuple(dont_use or ()), sizes(config, macro), fresh)
-    with _working() as say:
+    with working() as say:
         outcome = run_all(config, work, options, say)
     if as_json:
-        _print_json(outcome.summary())
+        print_json(outcome.summary())
     else:
         print((work / "report.md").read_text())
         print(f"{'passed' if outcome.passed else 'FAILED'}; wrote {work / 'report.md'}")
@@ -234,7 +232,7 @@ def doctor(as_json: Json = False) -> None:
     """Show which tools are found, their versions, and how to get the missing."""
     findings = examine()
     if as_json:
-        _print_json({"tools": [asdict(f) for f in findings]})
+        print_json({"tools": [asdict(f) for f in findings]})
     else:
         table = Table("tool", "version", "needed for", "how to get it", box=None)
         for f in findings:
@@ -280,40 +278,6 @@ def _complain(message: object, status: int) -> int:
     text = str(message) if status == 1 else " ".join(str(message).split())
     print(f"nmpu: {text}", file=sys.stderr)
     return status
-
-
-@contextmanager
-def _working() -> Iterator[Any]:
-    """A spinner with the step's name and its time, on a terminal only; yields what names the step."""
-    console = Console(stderr=True)
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("start", total=None)
-        yield lambda step: progress.update(task, description=step)
-
-
-def _print_json(data: Any) -> None:
-    print(json.dumps(data, indent=2, default=str))
-
-
-def _print_area(result: Any) -> None:
-    table = Table("block", "instances", "GE each", "GE", title=f"{result.top} in {result.library}", box=None)
-    for block in result.blocks:
-        table.add_row(block.name, str(block.instances), f"{block.ge:,.0f}", f"{block.ge * block.instances:,.0f}")
-    Console().print(table)
-    for one in result.macros:
-        size = f"{one.instances} x {one.words} words of {one.bits} bits"
-        ge = "not counted" if one.ge is None else f"{one.ge:,.0f} GE each, {one.ge * one.instances:,.0f} GE"
-        print(f"macro {one.name}: {size}, {ge}")
-    um2 = f", {result.area_um2:,.0f} um2" if result.area_um2 is not None else ""
-    print(
-        f"flattened: {result.ge:,.0f} GE{um2}, {result.sequential_ge:,.0f} GE of it flip-flops\n"
-        f"one lane:  {result.lane_ge:,.0f} GE"
-    )
-    if result.critical_path_ps is not None:
-        print(f"longest path (ABC's estimate, no wires): {result.critical_path_ps:,.0f} ps")
-    for warning in result.warnings:
-        print(f"note: {warning}")
 
 
 def _exit_unless(good: bool) -> None:

@@ -97,7 +97,7 @@ class Fetcher(wiring.Component):
             (d.pooling == 0) if not tile.pool else (d.pooling <= 2),
             _any([d.rounding == mode.code for mode in config.rounding.modes]),
             _any([d.activation == mode.code for mode in config.activation.modes]),
-            d.offset_shift <= config.offset.max_shift,
+            *(() if config.offset.max_shift == 7 else (d.offset_shift <= config.offset.max_shift,)),
             *(() if tile.table else (~d.table,)),
             *(() if tile.chain > 1 else (~d.sum_in, ~d.sum_out)),
             self._fits_residual(),

@@ -75,5 +75,5 @@ class Pack(wiring.Component):
         for k, width in enumerate(self._config.derived.widths):
             words[k] = Cat(Value.cast(beat.y[lane])[:width] for lane in range(lanes))
             # Byte b starts below the end of the active lanes: active * width > 8 * b.
-            keeps[k] = Cat(beat.active > 8 * b // width for b in range(count))
+            keeps[k] = Cat(beat.active > 8 * b // width for b in range(count) if 8 * b // width < lanes)
         return choose(beat.tag.width, words, words[0]), choose(beat.tag.width, keeps, keeps[0])

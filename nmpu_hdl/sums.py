@@ -79,10 +79,9 @@ class Sums(wiring.Component):
             inject = self.inject_en & (self.inject_lane == lane)
             stored.append(encoded(m, platform, guard, self.wdata[own], inject, mask, f"encoder_{lane}"))
             found = decoded(m, platform, guard, words.rdata.word_select(lane, coded), f"decoder_{lane}")
-            m.d.comb += [
-                self.rdata[own].eq(Mux(forwards, self.forward[own], found.data)),
-                self.corrected[lane].eq(found.corrected & ~forwards),
-                self.wrong[lane].eq(found.wrong & ~forwards),
-            ]
+            m.d.comb += self.rdata[own].eq(Mux(forwards, self.forward[own], found.data))
+            if guard.kind != "none":
+                m.d.comb += self.corrected[lane].eq(found.corrected & ~forwards)
+                m.d.comb += self.wrong[lane].eq(found.wrong & ~forwards)
         m.d.comb += words.wdata.eq(Cat(stored))
         return m

@@ -212,8 +212,17 @@ class AxiBench:
 
     def chain(self, most: int = 4, vectors: int = 6) -> tuple[dict[int, Layer], list[int], list[LayerInputs]]:
         """A random chain that overlaps nowhere in the SRAM of codes, and its inputs."""
-        layers, order = draw_chain(self.rng, self.config, most, vectors)
+        while True:
+            layers, order = draw_chain(self.rng, self.config, most, vectors)
+            reads = [address for place in order for address in self._reads(layers[place])]
+            if self.codes or len(set(reads)) == len(reads):
+                break
         return layers, order, [draw_inputs(self.rng, self.config, layers[place]) for place in order]
+
+    def _reads(self, layer: Layer) -> list[int]:
+        """Addresses of the SRAM of codes that a layer reads."""
+        passes, slots = range(layer.vectors * layer.blocks), range(layer.slots(self.config))
+        return [layer.in_base + number * layer.in_stride + slot for number in passes for slot in slots]
 
     def marks(self, layer: Layer) -> Any:
         """Marks that come with a neighbour's sums: mostly none."""

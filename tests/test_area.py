@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from flows.area import AreaResult, area, measure
-from flows.library import Library
+from flows.area import AreaResult, MacroArea, area, arrays, measure
+from flows.library import NEUTRAL, Library
+from flows.macros import parse_macro
 from flows.models import cell_models
 from flows.synthesize import Mapped, Netlist, parse_delays, parse_stat, synthesize
 from flows.tool import ToolFailed
@@ -134,8 +135,67 @@ def test_external_memory_is_not_counted(tiny: AreaResult, tmp_path: Path) -> Non
     outside = measured(load(preset_name="tiny", settings=["how.memory=external"]), tmp_path)
     assert not {"nmpu_memory", "nmpu_words"} & {block.name for block in outside.blocks}
     assert outside.ge < tiny.ge / 1.5
-    assert any("parameter memory" in warning for warning in tiny.warnings)
-    assert not any("parameter memory" in warning for warning in outside.warnings)
+    assert any("memories in flip-flops (nmpu_words); how.memory = macro" in warning for warning in tiny.warnings)
+    assert not any("flip-flops" in warning for warning in outside.warnings)
+
+
+def test_arrays_of_a_tile() -> None:
+    tile, bare = preset("tiny-tile"), load(preset_name="tiny-tile", settings=["how.memory=macro", "tile.pool=0"])
+    kinds = ("descriptors_words", "params_words", "pool_words", "sums_words", "table_array")
+    assert arrays(emit(tile)) == {f"nmpu_{kind}" for kind in kinds}
+    assert arrays(emit(bare)) == set()
+
+
+def test_macros_of_a_tile(tmp_path: Path) -> None:
+    """Those whose area is known are counted, in every place; of the others it is said how to count them."""
+    config = load(preset_name="tiny-tile", settings=["how.memory=macro"])
+    (tmp_path / "nmpu.v").write_text(emit(config))
+    work = tmp_path / "area"
+    without, some = (
+        area(tmp_path / "nmpu.v", config, work, sized=[parse_macro(text) for text in texts])
+        for texts in ([], ["params:16:38:1000", "sums:9:99:500.5"])
+    )
+    assert without.top == "nmpu_axi"
+    assert some.ge == pytest.approx(without.ge + 2 * 1000 + 500.5)
+    assert (some.lane_ge, some.blocks, some.cells) == (without.lane_ge, without.blocks, without.cells)
+    assert [(m.name, m.instances, m.words, m.bits, m.ge) for m in some.macros] == [
+        ("params", 2, 16, 38, 1000),
+        ("sums", 1, 4, 36, 500.5),
+        ("table", 2, 32, 4, None),
+        ("descriptors", 1, 128, 32, None),
+    ]
+    total = sum(block.ge * block.instances for block in without.blocks)
+    assert 0.95 * total <= without.ge <= total + 0.01
+    asked = [[m.name for m in one.macros if f"`--macro {m.name}:" in "".join(one.warnings)] for one in (without, some)]
+    assert asked == [["params", "sums", "table", "descriptors"], ["table", "descriptors"]]
+    assert any("--macro table:32:4:<NAND2s>`" in warning for warning in some.warnings)
+    assert {path.name for path in work.glob("*.lib")} == {
+        "cells.lib",
+        "nmpu_macro_params.lib",
+        "nmpu_macro_sums.lib",
+    }
+    with pytest.raises(ValueError, match="table: 31 words of 4 bits are too small"):
+        area(tmp_path / "nmpu.v", config, work, sized=[parse_macro("table:31:4:9")])
+    assert AreaResult.model_validate_json((work / "result.json").read_text()) == some, "nothing was begun"
+    area(tmp_path / "nmpu.v", config, work)
+    assert [path.name for path in work.glob("*.lib")] == ["cells.lib"], "stubs of sizes that are no longer given"
+
+
+def test_macros_in_um2(tmp_path: Path) -> None:
+    """A library whose NAND2 has 2 um2."""
+    (tmp_path / "own.lib").write_text(NEUTRAL.read_text().replace("area : 1;", "area : 2;"))
+    library = Library.read(tmp_path / "own.lib")
+    assert library.nand2.area == 2
+    modules = {
+        "nmpu": Mapped("nmpu", {}, {"nmpu_lane": 1}, None),
+        "nmpu_lane": Mapped("nmpu_lane", {"NAND2_X1": 3}, {}, 1.0),
+    }
+    boxes = [
+        MacroArea(name="a", instances=2, words=4, bits=8, area_um2=10.0, ge=5.0),
+        MacroArea(name="b", instances=1, words=4, bits=8, area_um2=None, ge=None),
+    ]
+    result = measure(Netlist("nmpu", Path("netlist.v"), modules, {"NAND2_X1": 3}, "0"), library, boxes)
+    assert (result.ge, result.area_um2) == (3 + 2 * 5, 3 * 2 + 2 * 10)
 
 
 def test_dont_use_is_obeyed(tiny: AreaResult, tmp_path: Path) -> None:

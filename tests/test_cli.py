@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -40,7 +41,10 @@ def expect_complaint(done: subprocess.CompletedProcess[str], status: int, *parts
         (["generate", "--width", "0"], ["width = 0 is outside 2..16 bits"]),
         (["generate", "--set", "offset.format=SQ20.9"], ["offset.format: SQ20.9 has 29 bits; offsets take 2 to 24"]),
         (["generate", "none.toml"], ["none.toml: No such file or directory"]),
-        (["generate", "--preset", "papers"], ["there is no preset 'papers'; paper, tiny, wide are there"]),
+        (
+            ["generate", "--preset", "papers"],
+            ["there is no preset 'papers'; paper, tiny, tile, tiny-tile, wide are there"],
+        ),
         (["generate", "--set", "guard"], ["--set guard: write group.field=value"]),
         (["generate", "-o", "file/below"], ["file/below", "Not a directory"]),
         (["generate", "--wide"], ["--wide"]),
@@ -51,6 +55,18 @@ def expect_complaint(done: subprocess.CompletedProcess[str], status: int, *parts
         (["area", "--preset", "tiny", "--lib", "none.lib"], ["none.lib"]),
         (["area", "--preset", "tiny", "--lib", "cut.lib"], ["cut.lib"]),
         (["sim", "--preset", "tiny", "--simulator", "modelsim"], ["modelsim"]),
+        (["area", "--preset", "tiny", "--macro", "params:4:26"], ["--macro 'params:4:26' is not name:words:bits:area"]),
+        (["area", "--preset", "tiny", "--macro", "params:4:26:9"], ["no such macro is needed, but none is"]),
+        (
+            ["run", "--preset", "tiny", "--set", "how.memory=macro", "--macro", "params:4:25:9"],
+            ["4 words of 25 bits are too small; 4 words of 26 bits are needed"],
+        ),
+        (
+            ["registers", "--preset", "tiny"],
+            ["tile.kind = none has no registers; --preset tile or --set tile.kind=axi"],
+        ),
+        (["generate", "--input", "sram"], ["tile.input=sram is for a tile", "--preset tile or --set tile.kind=axi"]),
+        (["generate", "--activations", "dram"], ["--activations", "dram"]),
         (["init", "none/nmpu.toml"], ["none/nmpu.toml: No such file or directory"]),
         (["init", "there.toml"], ["there.toml is there already; --force overwrites it"]),
     ],
@@ -62,7 +78,7 @@ def test_mistakes(words: list[str], parts: list[str], tmp_path: Path) -> None:
     (tmp_path / "cut.lib").write_text(neutral[: len(neutral) // 2])
     expect_complaint(nmpu(*words, cwd=tmp_path), 2, *parts)
     assert not list(tmp_path.rglob("*.tmp"))
-    if words[0] == "generate":
+    if words[0] in ("generate", "run", "registers") or "--macro" in words:
         assert not (tmp_path / "build").exists()
 
 
@@ -196,6 +212,42 @@ def test_init_generate_from_the_file(tmp_path: Path) -> None:
     assert manifest["config"]["output"]["format"] == "SQ6.0"
     assert manifest == json.loads((tmp_path / "out" / "manifest.json").read_text())
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["config.json", "manifest.json", "nmpu.v"]
+
+
+def test_a_tile_and_its_macros(tmp_path: Path) -> None:
+    words = ["generate", "--preset", "tiny-tile", "-o", "out"]
+    said = nmpu(*words, "--set", "how.memory=macro", "--input", "sram", "--activations", "sram", cwd=tmp_path).stdout
+    assert said.startswith("wrote out/nmpu.v and out/macros.v: ")
+    assert ", 8 layers" in said
+    config = json.loads((tmp_path / "out" / "config.json").read_text())
+    assert (config["tile"]["input"], config["tile"]["output"]) == ("sram", "sram")
+    design, models = ((tmp_path / "out" / name).read_text() for name in ("nmpu.v", "macros.v"))
+    macros = re.findall(r"^module (nmpu_macro_\w+)\(", models, re.MULTILINE)
+    assert len(macros) == 4
+    assert set(macros) == set(re.findall(r"^  (nmpu_macro_\w+) ", design, re.MULTILINE))
+    assert nmpu(*words, cwd=tmp_path).stdout.startswith("wrote out/nmpu.v: ")
+    assert not (tmp_path / "out" / "macros.v").exists(), "macros of another configuration are no part of this one"
+
+
+def test_registers(tmp_path: Path) -> None:
+    done = nmpu("registers", "--preset", "tiny-tile", "-o", "out", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("wrote registers.rdl, registers.md")
+    assert "into out/registers" in done.stdout
+    assert "addrmap" in (tmp_path / "out" / "registers" / "registers.rdl").read_text()
+    result = json.loads(nmpu("registers", "--preset", "tiny-tile", "-o", "out", "--json", cwd=tmp_path).stdout)
+    assert Path(result["markdown"]).is_file()
+
+
+def test_run_with_a_macro_of_the_user_s(tmp_path: Path) -> None:
+    """The size is an input of the area step alone."""
+    words = ["run", "--preset", "tiny", "--set", "how.memory=macro", "--json", "--macro"]
+    first, second = (json.loads(nmpu(*words, f"params:4:26:{n}", cwd=tmp_path).stdout) for n in (1000, 1500))
+    assert first["passed"]
+    assert first["sim"] == second["sim"]
+    assert [one["area"]["macros"][0]["ge"] for one in (first, second)] == [1000, 1500]
+    assert second["area"]["ge"] == pytest.approx(first["area"]["ge"] + 500)
+    assert "| params | 1 | 4 | 26 | 1,500 | 1,500 |" in (tmp_path / "build" / "tiny" / "report.md").read_text()
 
 
 def test_lint_json(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from flows.generate import generate
 from flows.simulate import simulate
 from nmpu_hdl.config import NmpuConfig
 from nmpu_hdl.program import decode, encode
+from tb import replay
 
 from .networks import floating
 from .networks.digits import STAGES, Digits, Run, configuration, load, parameters, program, run
@@ -115,8 +116,6 @@ def test_script_makes_integers(config: NmpuConfig, digits: Digits) -> None:
 
 def test_verilog_runs_the_network(config: NmpuConfig, digits: Digits, batch: Run, tmp_path: Path) -> None:
     """Every layer of the chain, bit for bit, and so every class."""
-    from tb import replay
-
     generate(config, tmp_path)
     chain, bank = program(config, digits.layers, IMAGES), parameters(config, digits.layers)
     replay.save(tmp_path / "replay.npz", config, chain, 0, bank, batch.inputs, None)

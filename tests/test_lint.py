@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flows.generate import generate
+from flows.generate import generate, macro_models
 from flows.lint import lint
 from nmpu_hdl.config import NmpuConfig
+from nmpu_hdl.ports import top_name
 from nmpu_hdl.presets import PRESETS, load, preset
 
 from .draw import draw_config
@@ -19,13 +20,20 @@ DRAWN = [draw_config(np.random.default_rng(seed), lanes=1 + seed % 3, slots=1 + 
 
 @pytest.mark.parametrize(
     "config",
-    [*map(preset, PRESETS), load(settings=["array.columns=1", "array.lanes=1"]), *DRAWN],
+    [
+        *map(preset, PRESETS),
+        load(settings=["array.columns=1", "array.lanes=1"]),
+        load(preset_name="tiny", settings=["how.memory=macro"]),
+        *DRAWN,
+    ],
     ids=lambda config: config.name,
 )
 def test_clean(config: NmpuConfig, tmp_path: Path) -> None:
     generate(config, tmp_path)
-    result = lint(tmp_path / "nmpu.v", tmp_path / "lint")
+    models = macro_models(config, tmp_path)
+    result = lint(tmp_path / "nmpu.v", tmp_path / "lint", top_name(config), models)
     assert result.clean, result.warnings
+    assert [model.exists() for model in models] == [True] * (config.how.memory == "macro")
 
 
 def test_a_mistake_is_found(tmp_path: Path) -> None:

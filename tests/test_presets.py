@@ -12,6 +12,9 @@ from flows.simulate import SimResult, simulate
 from flows.tool import find
 from nmpu_hdl.presets import PRESETS, load, preset
 
+CORES = [name for name in PRESETS if not preset(name).derived.tiled]
+"""Those of ``nmpu``; ``nmpu_axi`` has a bench of its own, and tests of its own."""
+
 needs_icarus = pytest.mark.skipif(
     find("iverilog") is None, reason="iverilog is not installed (apt-get install iverilog)"
 )
@@ -23,7 +26,7 @@ def expect_all_passed(result: SimResult, tests: int, columns: int) -> None:
     assert result.columns_checked >= columns
 
 
-@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("name", CORES)
 def test_verilator(name: str, tmp_path: Path) -> None:
     generate(preset(name), tmp_path)
     expect_all_passed(simulate(tmp_path, tmp_path / "sim"), 11, 10_000)

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from flows.generate import generate
+from flows.gates import simulate_gates
+from flows.generate import MACROS, generate
 from flows.lint import lint, parse
 from flows.simulate import SimResult, parse_results, simulate
 from flows.tool import ToolFailed, ToolMissing, find
 from nmpu_hdl.config import NmpuConfig
-from nmpu_hdl.presets import build, preset
+from nmpu_hdl.presets import build, load, preset
 from tb.packing import NotBinaryError, fields, lane_mask, words
 from tb.pins import Resolver, encode
 from tb.stimulus import Stimulus
@@ -104,6 +105,16 @@ def test_tiny_on_icarus_with_waves(tmp_path: Path) -> None:
     check(result)
     assert result.waves
     assert result.waves.stat().st_size > 10_000
+
+
+@needs_icarus
+def test_macro_on_icarus(tmp_path: Path) -> None:
+    """Beside the design, and beside a netlist, in which macros are black boxes too."""
+    check(simulated(load(preset_name="tiny", settings=["how.memory=macro"]), tmp_path, simulator="icarus"))
+    check(simulate_gates(tmp_path, tmp_path / "gates", simulator="icarus"))
+    (tmp_path / MACROS).unlink()
+    with pytest.raises(FileNotFoundError, match=r"macros\.v is not there; generate it first$"):
+        simulate(tmp_path, tmp_path / "sim", simulator="icarus")
 
 
 @needs_icarus

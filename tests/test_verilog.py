@@ -10,6 +10,7 @@ import sys
 
 import pytest
 
+from nmpu_hdl.ports import top_name
 from nmpu_hdl.presets import PRESETS, load, preset
 from nmpu_hdl.verilog import emit, manifest
 
@@ -48,7 +49,7 @@ def test_one_lane_module_many_instances() -> None:
 @pytest.mark.parametrize("name", PRESETS)
 def test_ports_are_the_manifest_s(name: str) -> None:
     config = preset(name)
-    top = emit(config).split("\nmodule nmpu(", 1)[1].split("endmodule", 1)[0]
+    top = emit(config).split(f"\nmodule {top_name(config)}(", 1)[1].split("endmodule", 1)[0]
     declared = {
         (direction, int(high or 0) + 1, port)
         for direction, high, port in re.findall(
