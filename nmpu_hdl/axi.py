@@ -122,6 +122,7 @@ class NmpuAxi(wiring.Component):
         _join(m, (conductor, ""), (csr, "events_"), ("done", "swapped", "aborted"))
         m.d.comb += [
             conductor.first.eq(csr.first_index),
+            conductor.flushed.eq(p.unit.o.valid & (p.unit.o.payload.tag.turn == conductor.turn)),
             csr.status_index.eq(conductor.layer),
             csr.events_descriptor.eq(conductor.illegal),
             conductor.quiet.eq(p.unit.empty & ~p.after.shows & ~p.counting),

@@ -13,7 +13,7 @@ from .config import NmpuConfig
 from .fetcher import descriptor_layout
 from .ports import config_ports
 from .program import param_words
-from .results import tag_layout
+from .results import TURN, tag_layout
 
 __all__ = ["Conductor", "pass_layout"]
 
@@ -63,7 +63,10 @@ class Conductor(wiring.Component):
         stopping: an abort is under way: what has not reached the end of the lanes is dropped.
         restart: an abort is complete: forget the pass that was begun.
         busy, swapping, layer: for STATUS.
-        banks: bit ``b``: the layer that runs, or the one that was fetched, uses bank ``b`` of the activation table.
+        turn: of the layer that runs, as in the tag of its results; ``flushed``: one of them has come to the table, so
+            that none of an earlier layer will.
+        banks: bit ``b``: the layer that runs, one whose results are not all at the table yet, or the one that was
+            fetched, uses bank ``b`` of the activation table.
         done, swapped, aborted, illegal: events, high for a clock.
     """
 
@@ -98,6 +101,8 @@ class Conductor(wiring.Component):
                 "busy": Out(1),
                 "swapping": Out(1),
                 "layer": Out(index),
+                "turn": Out(TURN),
+                "flushed": In(1),
                 "banks": Out(2),
                 **dict.fromkeys(("done", "swapped", "aborted", "illegal"), Out(1)),
             }
@@ -116,6 +121,7 @@ class Conductor(wiring.Component):
             with m.If(final):
                 m.d.sync += [vectors.eq(vectors - 1), window.eq(Mux(window + 1 == now.pool_window, 0, window + 1))]
         with m.If(load):
+            m.d.sync += self.turn.eq(self.turn + 1)
             m.d.sync += [now.eq(self.descriptor), block.eq(0), vectors.eq(self.descriptor.vectors), window.eq(0)]
         self._states(m, now, load, leave)
         self._addresses(m, now, final, load, leave)
@@ -126,14 +132,12 @@ class Conductor(wiring.Component):
         calm = Signal(range(_QUIET + 1))
         stopping, ending = self.stopping, Signal()
         m.d.sync += calm.eq(Mux(self.quiet, Mux(calm == _QUIET, _QUIET, calm + 1), 0))
-        m.d.comb += [
-            self.index.eq(Mux(self.busy, self.descriptor.next, self.first)),
-            self.banks.eq(self._bank_of(now, self.busy) | self._bank_of(self.descriptor, self.busy & self.there)),
-        ]
+        m.d.comb += self.index.eq(Mux(self.busy, self.descriptor.next, self.first))
+        self._table_banks(m, now, load)
         with m.FSM():
             with m.State("idle"), m.If(self.start):
                 m.d.comb += self.request.eq(1)
-                m.d.sync += [self.layer.eq(self.first), ending.eq(0), self.busy.eq(1)]
+                m.d.sync += [self.layer.eq(self.first), ending.eq(0), self.busy.eq(1), now.table.eq(0)]
                 m.next = "wait"
             with m.State("wait"):
                 with m.If(self.abort):
@@ -163,8 +167,19 @@ class Conductor(wiring.Component):
         with m.If(self.abort & self.busy):
             m.d.sync += [stopping.eq(1), self.run.eq(0), calm.eq(0)]
 
-    def _bank_of(self, descriptor: Any, there: Any) -> Any:
-        return Mux(there & descriptor.table, Mux(descriptor.table_bank, 2, 1), 0)
+    def _table_banks(self, m: Module, now: Any, load: Signal) -> None:
+        """Which banks of the activation table software must leave alone."""
+
+        def bank_of(descriptor: Any) -> Any:
+            return Mux(descriptor.table, Mux(descriptor.table_bank, 2, 1), 0)
+
+        before = Signal(2)
+        with m.If(load):
+            m.d.sync += before.eq(before | bank_of(now))
+        with m.Elif(self.flushed | ~self.busy):
+            m.d.sync += before.eq(0)
+        fetched = Mux(self.there, bank_of(self.descriptor), 0)
+        m.d.comb += self.banks.eq(Mux(self.busy, before | bank_of(now) | fetched, 0))
 
     def _addresses(self, m: Module, now: Any, final: Signal, load: Signal, leave: Signal) -> None:
         """Where the parameters and codes of the next slot's pass begin, and the banks."""
@@ -210,6 +225,7 @@ class Conductor(wiring.Component):
             s.tag.pool_final.eq(pool_final),
             s.tag.pool_shift.eq(now.pool_shift),
             s.tag.address.eq(address),
+            s.tag.turn.eq(self.turn),
             s.tag.ends.eq(now.interrupt & (vectors == 1)),
         ]
         with m.If(self.pass_end & final & pool_final):

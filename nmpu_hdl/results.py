@@ -6,7 +6,10 @@ from amaranth.lib import data
 
 from .config import NmpuConfig
 
-__all__ = ["result_layout", "tag_layout"]
+__all__ = ["TURN", "result_layout", "tag_layout"]
+
+TURN = 3
+"""Bits that tell layers apart: the lanes hold at most ``how.stages`` beats, each of which may be of another layer."""
 
 
 def tag_layout(config: NmpuConfig) -> data.StructLayout:
@@ -15,7 +18,7 @@ def tag_layout(config: NmpuConfig) -> data.StructLayout:
     ``width``: index into ``derived.widths``.  ``table``, ``table_bank``: look results up.  ``pooling``: index into
     ``program.POOLINGS``; ``pool_first``, ``pool_final``: first and last vector of a window (both 1 without pooling);
     ``pool_shift``.  ``address``: of slot 0 of the result in the SRAM of activations.  ``ends``: last vector of a layer
-    whose descriptor asks for an interrupt.
+    whose descriptor asks for an interrupt.  ``turn``: counts layers, modulo more than can be under way at a time.
     """
     tile = config.tile
     return data.StructLayout(
@@ -29,6 +32,7 @@ def tag_layout(config: NmpuConfig) -> data.StructLayout:
             "pool_shift": 4,
             "address": tile.address,
             "ends": 1,
+            "turn": TURN,
         }
     )
 

@@ -319,6 +319,51 @@ async def tables_in_mid_run(dut: Any) -> None:
             await bench.compare(expected, layer)
 
 
+@cocotb.test()
+async def table_of_the_layer_before(dut: Any) -> None:
+    """A bank stays shut while results of the layer before have yet to be looked up in it."""
+    async with AxiBench(dut, "table before") as bench:
+        config, driver = bench.config, bench.driver
+        if not config.tile.table or not bench.results or config.tile.descriptors == 1:
+            return
+        await bench.load_both()
+        await bench.load_tables()
+        # As many beats as the lanes and the stages behind them hold: all are taken, and the last are in the lanes.
+        plain = {"sum_in": False, "sum_out": False, "pooling": "none", "table": True, "pool_window": 1}
+        first = _thin(draw_layer(bench.rng, config), config.derived.latency, table_bank=0, next=1, in_base=0, **plain)
+        second = _thin(draw_layer(bench.rng, config), 5, table_bank=1, in_base=64, **plain)
+        inputs = [draw_inputs(bench.rng, config, layer) for layer in (first, second)]
+        await driver.load_program({0: first, 1: second})
+        await driver.clear()
+        bench.watch.forget()
+        bench.watch.codes = {}
+        for layer, given in zip((first, second), inputs, strict=True):
+            bench.feed(layer, given)
+        bench.results.pause = True
+        await driver.start(0)
+        while not await driver.read("STATUS", "index"):
+            pass
+        await bench.clocks(20)
+        refused = 0
+        try:
+            await driver.load_table(0, [0] * (1 << config.tile.table))
+        except SlaveError:
+            refused = 1
+        assert refused, "a bank was written in which results were still to be looked up"
+        bench.results.pause = False
+        await bench.finish()
+        steps = [Step(x, i, np.full(x.vectors, bench.active)) for x, i in zip((first, second), inputs, strict=True)]
+        await bench.compare(expect(config, steps, bench.banks, bench.tables), second)
+
+
+def _thin(layer: Layer, vectors: int, **changes: Any) -> Layer:
+    """A layer of one column and one block."""
+    narrow = replace(layer.settings, columns=1)
+    return replace(
+        layer, settings=narrow, shifts=layer.shifts[:1], base=0, vectors=vectors, in_stride=1, out_stride=0, **changes
+    )
+
+
 # -- errors --
 
 

@@ -148,42 +148,44 @@ def test_arrays_of_a_tile() -> None:
 
 def test_macros_of_a_tile(tmp_path: Path) -> None:
     """Those whose area is known are counted, in every place; of the others it is said how to count them."""
-    config = load(preset_name="tiny-tile", settings=["how.memory=macro"])
+    config, library = load(preset_name="tiny-tile", settings=["how.memory=macro"]), Library.read()
     (tmp_path / "nmpu.v").write_text(emit(config))
-    work = tmp_path / "area"
-    without, some = (
-        area(tmp_path / "nmpu.v", config, work, sized=[parse_macro(text) for text in texts])
-        for texts in ([], ["params:16:38:1000", "sums:9:99:500.5"])
-    )
-    assert without.top == "nmpu_axi"
-    assert some.ge == pytest.approx(without.ge + 2 * 1000 + 500.5)
-    assert (some.lane_ge, some.blocks, some.cells) == (without.lane_ge, without.blocks, without.cells)
-    assert [(m.name, m.instances, m.words, m.bits, m.ge) for m in some.macros] == [
+    sized = [parse_macro(text) for text in ("params:16:38:1000", "sums:9:99:500.5")]
+    result = area(tmp_path / "nmpu.v", config, tmp_path / "area", sized=sized)
+    logic = sum(library.cells[name].area * count for name, count in result.cells.items())
+    assert result.top == "nmpu_axi"
+    assert result.ge == pytest.approx(logic + 2 * 1000 + 500.5)
+    assert 0.95 * logic <= sum(block.ge * block.instances for block in result.blocks) <= 1.05 * logic
+    assert [(m.name, m.instances, m.words, m.bits, m.ge) for m in result.macros] == [
         ("params", 2, 16, 38, 1000),
         ("sums", 1, 4, 36, 500.5),
         ("table", 2, 32, 4, None),
         ("descriptors", 1, 128, 32, None),
     ]
-    total = sum(block.ge * block.instances for block in without.blocks)
-    assert 0.95 * total <= without.ge <= total + 0.01
-    asked = [[m.name for m in one.macros if f"`--macro {m.name}:" in "".join(one.warnings)] for one in (without, some)]
-    assert asked == [["params", "sums", "table", "descriptors"], ["table", "descriptors"]]
-    assert any("--macro table:32:4:<NAND2s>`" in warning for warning in some.warnings)
-    assert {path.name for path in work.glob("*.lib")} == {
-        "cells.lib",
-        "nmpu_macro_params.lib",
-        "nmpu_macro_sums.lib",
-    }
-    with pytest.raises(ValueError, match="table: 31 words of 4 bits are too small"):
-        area(tmp_path / "nmpu.v", config, work, sized=[parse_macro("table:31:4:9")])
-    assert AreaResult.model_validate_json((work / "result.json").read_text()) == some, "nothing was begun"
-    area(tmp_path / "nmpu.v", config, work)
-    assert [path.name for path in work.glob("*.lib")] == ["cells.lib"], "stubs of sizes that are no longer given"
+    asked = re.findall(r"`--macro (\S+)`", "\n".join(result.warnings))
+    assert asked == ["table:32:4:<NAND2s>", "descriptors:128:32:<NAND2s>"]
+    left = {path.name for path in (tmp_path / "area").glob("*.lib")}
+    assert left == {"cells.lib", "nmpu_macro_params.lib", "nmpu_macro_sums.lib"}
+
+
+def test_sizes_of_macros(tmp_path: Path) -> None:
+    """A size that is wrong is refused before anything is begun; one that is no longer given leaves nothing behind."""
+    config, source = load(preset_name="tiny", settings=["how.memory=macro"]), tmp_path / "nmpu.v"
+    source.write_text(emit(config))
+    first = area(source, config, tmp_path / "area", sized=[parse_macro("params:4:26:77")])
+    assert (tmp_path / "area" / "nmpu_macro_params.lib").exists()
+    with pytest.raises(ValueError, match="params: 3 words of 26 bits are too small"):
+        area(source, config, tmp_path / "area", sized=[parse_macro("params:3:26:77")])
+    assert AreaResult.model_validate_json((tmp_path / "area" / "result.json").read_text()) == first
+    again = area(source, config, tmp_path / "area")
+    assert again.ge == pytest.approx(first.ge - 77)
+    assert not (tmp_path / "area" / "nmpu_macro_params.lib").exists()
 
 
 def test_macros_in_um2(tmp_path: Path) -> None:
     """A library whose NAND2 has 2 um2."""
-    (tmp_path / "own.lib").write_text(NEUTRAL.read_text().replace("area : 1;", "area : 2;"))
+    text = re.sub(r"area : ([\d.]+);", lambda found: f"area : {2 * float(found[1])};", NEUTRAL.read_text())
+    (tmp_path / "own.lib").write_text(text.replace("library (nmpu_neutral)", "library (own)"))
     library = Library.read(tmp_path / "own.lib")
     assert library.nand2.area == 2
     modules = {

@@ -239,9 +239,10 @@ def test_registers(tmp_path: Path) -> None:
     assert Path(result["markdown"]).is_file()
 
 
+@pytest.mark.skipif(not shutil.which("iverilog"), reason="needs Icarus Verilog")
 def test_run_with_a_macro_of_the_user_s(tmp_path: Path) -> None:
     """The size is an input of the area step alone."""
-    words = ["run", "--preset", "tiny", "--set", "how.memory=macro", "--json", "--macro"]
+    words = ["run", "--preset", "tiny", "--simulator", "icarus", "--set", "how.memory=macro", "--json", "--macro"]
     first, second = (json.loads(nmpu(*words, f"params:4:26:{n}", cwd=tmp_path).stdout) for n in (1000, 1500))
     assert first["passed"]
     assert first["sim"] == second["sim"]
