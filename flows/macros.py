@@ -8,10 +8,7 @@ from dataclasses import dataclass
 
 from nmpu_hdl.macros import Macro, Pin
 
-from .cells import Cell, cell_of
-from .liberty import parse
-
-__all__ = ["Sized", "behavioural", "liberty", "macro_cell", "match", "parse_macro", "stub"]
+__all__ = ["Sized", "behavioural", "liberty", "match", "parse_macro", "stub"]
 
 
 @dataclass(frozen=True)
@@ -146,12 +143,6 @@ def liberty(macro: Macro, area: float) -> str:
             "",
         ]
     )
-
-
-def macro_cell(macro: Macro, area: float) -> Cell:
-    """The macro as a cell of a :class:`flows.library.Library`, read from its Liberty text; nothing is mapped to it."""
-    (group,) = parse(liberty(macro, area))[0].of("cell")
-    return cell_of(group, 1000.0, usable=True)
 
 
 def _whole(text: str, name: str, part: str) -> int:

@@ -96,6 +96,7 @@ def write_registers(config: NmpuConfig, work: Path) -> RegistersResult:
         ToolFailed: PeakRDL did not accept the map.
         OSError: the folder cannot be written.
     """
+    work = work.resolve()
     text = {work / "registers.rdl": rdl(config), work / "registers.md": markdown(config)}
     work.mkdir(parents=True, exist_ok=True)
     packages = {"header": "peakrdl_cheader", "html": "peakrdl_html"}

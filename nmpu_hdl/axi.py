@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import C, Module, Mux, Signal, Value, signed, unsigned
+from amaranth.hdl import C, Cat, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -35,12 +35,14 @@ class _Parts:
 
     def __init__(self, m: Module, platform: Any, config: NmpuConfig) -> None:
         self.csr, self.conductor, self.unit = Csr(config), Conductor(config), Unit(config)
-        self.parameters, self.sums, self.after = Parameters(config), Sums(config), After(config)
-        self.tally = Tally(config)
+        self.parameters, self.after, self.tally = Parameters(config), After(config), Tally(config)
         for name, part in vars(self).copy().items():
             place(m, platform, name, part, clocked=getattr(part, "clocked", True))
+        self.sums = Sums(config) if config.tile.blocks > 1 else None
+        if self.sums:
+            place(m, platform, "sums", self.sums)
         self.bypassing = Signal(name="bypassing")
-        self.counting = Signal(name="counting")
+        self.counting: list[Value] = [self.tally.busy]
 
 
 class NmpuAxi(wiring.Component):
@@ -76,6 +78,8 @@ class NmpuAxi(wiring.Component):
             self._connect_faults(m, platform, parts)
         if self.config.tile.observe:
             self._connect_observer(m, platform, parts)
+        shown = Cat(parts.after.shows, *parts.counting)
+        m.d.comb += parts.conductor.quiet.eq(parts.unit.empty & ~shown.any())
         return m
 
     def _connect_bus(self, m: Module, platform: Any, p: _Parts) -> None:
@@ -125,18 +129,19 @@ class NmpuAxi(wiring.Component):
             conductor.flushed.eq(p.unit.o.valid & (p.unit.o.payload.tag.turn == conductor.turn)),
             csr.status_index.eq(conductor.layer),
             csr.events_descriptor.eq(conductor.illegal),
-            conductor.quiet.eq(p.unit.empty & ~p.after.shows & ~p.counting),
         ]
 
     def _connect_datapath(self, m: Module, p: _Parts) -> None:
         """What the pass that is due needs is read a clock ahead: its parameters, and codes from an SRAM."""
-        unit, conductor, parameters, sums = p.unit, p.conductor, p.parameters, p.sums
+        unit, conductor, parameters = p.unit, p.conductor, p.parameters
         fresh, fetch = Signal(name="fresh"), Signal(name="fetch")
         _join(m, (conductor, ""), (unit, ""), [port.name for port in config_ports(self.config)])
         _join(m, (conductor, ""), (unit, ""), ("settings", "stopping", "restart"))
         _join(m, (unit, ""), (conductor, ""), ("pass_end", "slot"))
-        _join(m, (unit, "sums_"), (sums, ""), ("ahead_en", "ahead_slot", "write_en", "write_slot", "wdata", "forward"))
-        _join(m, (sums, ""), (unit, "sums_"), ("rdata", "wrong"))
+        if p.sums:
+            ahead = ("ahead_en", "ahead_slot", "write_en", "write_slot", "wdata", "forward")
+            _join(m, (unit, "sums_"), (p.sums, ""), ahead)
+            _join(m, (p.sums, ""), (unit, "sums_"), ("rdata", "wrong"))
         m.d.comb += [
             fetch.eq(conductor.due & (unit.take | ~fresh)),
             unit.ready.eq(fresh & conductor.run & ~p.bypassing),
@@ -219,25 +224,28 @@ class NmpuAxi(wiring.Component):
 
     def _connect_injection(self, m: Module, p: _Parts) -> None:
         """Errors on demand; without protection there are none."""
-        for memory, number in ((p.parameters, 0), (p.sums, 1)):
+        memories: list[Any] = [p.parameters, p.sums] if p.sums else [p.parameters]
+        for number, memory in enumerate(memories):
             m.d.comb += memory.inject_en.eq(p.csr.status_armed & (p.csr.inject_memory == number))
             _join(m, (p.csr, "inject_"), (memory, "inject_"), ("lane", "first", "double", "second"))
 
     def _connect_faults(self, m: Module, platform: Any, p: _Parts) -> None:
-        csr, unit, parameters, sums, faults = p.csr, p.unit, p.parameters, p.sums, Faults(self.config)
+        csr, unit, parameters, faults = p.csr, p.unit, p.parameters, Faults(self.config)
         place(m, platform, "faults", faults)
+        p.counting.append(faults.busy)
         _join(m, (parameters, ""), (faults, "param_"), ("corrected", "wrong"))
         _join(m, (parameters, ""), (faults, ""), ("fetch_en", "fetch_addr", "host_addr", "host_lane"))
         _join(m, (parameters, ""), (faults, ""), ("host_corrected", "host_wrong"))
-        _join(m, (sums, ""), (faults, "sums_"), ("corrected", "wrong"))
-        _join(m, (sums, ""), (faults, ""), ("ahead_en", "ahead_slot"))
+        if p.sums:
+            _join(m, (p.sums, ""), (faults, "sums_"), ("corrected", "wrong"))
+            _join(m, (p.sums, ""), (faults, ""), ("ahead_en", "ahead_slot"))
         _join(m, (faults, ""), (csr, "error_at_"), ("memory", "host", "lane", "word"))
         m.d.comb += [
             faults.taken.eq(Mux(unit.take, unit.active, 0)),
             faults.used.eq(unit.sums_used),
             faults.host_read.eq(parameters.host_en & parameters.host_ready & ~parameters.host_we),
             faults.arm.eq(csr.inject_arm),
-            faults.injected.eq(parameters.injected | sums.injected),
+            faults.injected.eq(parameters.injected | (p.sums.injected if p.sums else 0)),
             csr.status_armed.eq(faults.armed),
             csr.corrected_count.eq(faults.corrected),
             csr.uncorrected_count.eq(faults.uncorrected),
@@ -253,8 +261,8 @@ class NmpuAxi(wiring.Component):
             Value.cast(observe.values).eq(p.unit.sums_forward),
             observe.active.eq(p.unit.sum_active),
             observe.clear.eq(p.csr.control_clear),
-            p.counting.eq(p.tally.busy | observe.busy),
         ]
+        p.counting.append(observe.busy)
         for name, value in (("a_min", observe.a_min), ("a_max", observe.a_max)):
             for k, half in enumerate(("low", "high")):
                 m.d.comb += getattr(p.csr, f"{name}_{half}_value").eq(value.word_select(k, 32))
@@ -271,7 +279,6 @@ class NmpuAxi(wiring.Component):
             tally.low.eq(unit.o.payload.low),
             tally.high.eq(unit.o.payload.high),
             tally.clear.eq(csr.control_clear),
-            p.counting.eq(tally.busy),
             csr.passes_count.eq(unit.pass_end),
             csr.columns_count.eq(Mux(unit.take, unit.count, 0)),
             csr.stall_in_count.eq((unit.willing & ~unit.take) | unit.starved),

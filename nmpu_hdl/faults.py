@@ -15,7 +15,7 @@ __all__ = ["Faults"]
 
 
 class Faults(wiring.Component):
-    """Counts the words of memories in which an error was found; one clock of latency.
+    """Counts the words of memories in which an error was found; two clocks of latency.
 
     Args:
         config: a configuration with ``tile.protect``.
@@ -73,22 +73,23 @@ class Faults(wiring.Component):
             (self.sums_corrected & self.used, self.sums_wrong & self.used, 1, 0, slot),
             (self.host_corrected & answered, self.host_wrong & answered, 0, 1, asked),
         )
-        corrected, wrong = Cat(s[0] for s in sources), Cat(s[1] for s in sources)
-        right, bad = Signal.like(corrected, name="right"), Signal.like(wrong, name="bad")
-        m.d.sync += [right.eq(corrected), bad.eq(wrong)]
-        m.d.comb += [
-            self.corrected.eq(_count(right)),
-            self.uncorrected.eq(_count(bad)),
-            self.busy.eq(Cat(corrected, wrong, right, bad).any()),
-        ]
+        right: list[Value] = []
+        bad: list[Value] = []
         for one, other, memory, host, where in sources:
-            with m.If((one | other).any()):
-                m.d.sync += [
-                    self.memory.eq(memory),
-                    self.host.eq(host),
-                    self.lane.eq(lane if host else _lowest(one | other)),
-                    self.word.eq(where),
-                ]
+            # Behind a register, for the decoders are in this path.
+            found = Signal(len(one), name="right"), Signal(len(other), name="bad")
+            at, asked_lane = Signal.like(where, name="at"), Signal.like(lane, name="asked_lane")
+            m.d.sync += [found[0].eq(one), found[1].eq(other), at.eq(where), asked_lane.eq(lane)]
+            right.append(found[0])
+            bad.append(found[1])
+            with m.If(Cat(found).any()):
+                whose = asked_lane if host else _lowest(found[0] | found[1])
+                m.d.sync += [self.memory.eq(memory), self.host.eq(host), self.lane.eq(whose), self.word.eq(at)]
+        m.d.comb += [
+            self.corrected.eq(_count(Cat(right))),
+            self.uncorrected.eq(_count(Cat(bad))),
+            self.busy.eq(Cat(*(part for s in sources for part in s[:2]), *right, *bad).any()),
+        ]
         return m
 
 

@@ -89,7 +89,7 @@ def macros(config: NmpuConfig) -> tuple[Macro, ...]:
     word, total = (coded_bits(tile.protect, width) for width in (derived.param_width, derived.total.width))
     found = [
         Macro("params", param_words(config), lanes * word, lanes),
-        Macro("sums", config.array.slots, lanes * total, ports=2),
+        *([Macro("sums", config.array.slots, lanes * total, ports=2)] if config.tile.blocks > 1 else []),
     ]
     if tile.table:
         found.append(Macro("table", 2 << tile.table, config.output.format.width, ports=2))

@@ -184,7 +184,8 @@ class Unit(wiring.Component):
         m.d.comb += used.eq(Cat(~here.to.first & (here.core.active > k) for k in range(config.array.lanes)))
         m.d.comb += self.sums_used.eq(Mux(moves, used, 0))
         for k, lane in enumerate(lanes):
-            m.d.comb += lane.partial.eq(Mux(here.to.first, 0, self.sums_rdata.word_select(k, width)))
+            if config.tile.blocks > 1:
+                m.d.comb += lane.partial.eq(Mux(here.to.first, 0, self.sums_rdata.word_select(k, width)))
             if config.tile.chain > 1:
                 m.d.comb += lane.start.eq(here.to.first & here.to.sum_in)
         # An error stays with the vector: from the slot and block where it was found to the end of the vector.

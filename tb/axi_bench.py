@@ -200,7 +200,7 @@ class AxiBench:
         while True:
             bits = pack(config, draw_params(self.rng, config))[0] & ((1 << width) - 1)
             first, second = (int(b) for b in self.rng.permutation(coded_width(kind, width))[:2])
-            double = kind == "secded" and self.rng.integers(2)
+            double = int(kind == "secded" and self.rng.integers(2))
             used = decode(kind, width, encode(kind, width, bits) ^ (1 << first) ^ (double << second))[0]
             try:
                 unpack(config, [used]).first(1).fields(config)

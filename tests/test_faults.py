@@ -6,9 +6,7 @@ one day, this file says so rather than test nothing.  Names that Yosys numbers a
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
@@ -16,6 +14,8 @@ from flows.generate import generate
 from flows.simulate import simulate
 from nmpu_hdl.config import NmpuConfig
 from nmpu_hdl.presets import build
+
+from .seeding import Fault, seeded
 
 SMALL: NmpuConfig = build(
     {
@@ -27,14 +27,6 @@ SMALL: NmpuConfig = build(
         "output": {"format": "SQ4.0"},
     }
 )
-
-
-class Fault(NamedTuple):
-    """What is changed: in this module, the one match of ``pattern`` becomes ``wrong`` (as in ``re.sub``)."""
-
-    module: str
-    pattern: str
-    wrong: str
 
 
 FAULTS = {
@@ -100,20 +92,6 @@ USUAL = (
     "lane_mask_ignored",
     "host_not_waited_for",
 )
-
-
-def seeded(text: str, fault: Fault) -> str:
-    """``text`` with the fault in it.
-
-    Raises:
-        AssertionError: the module or the pattern is not there exactly once.
-    """
-    found = re.findall(rf"^module {fault.module}\(.*?^endmodule$", text, re.DOTALL | re.MULTILINE)
-    assert len(found) == 1, f"{len(found)} modules {fault.module}"
-    changed, count = re.subn(fault.pattern, fault.wrong, found[0], flags=re.DOTALL)
-    assert count == 1, f"{count} places in {fault.module} match {fault.pattern}"
-    assert changed != found[0]
-    return text.replace(found[0], changed)
 
 
 @pytest.fixture(scope="module")

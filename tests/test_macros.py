@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +13,8 @@ import pytest
 from amaranth.back import rtlil
 from amaranth.lib import wiring
 
-from flows.library import Library
 from flows.lint import lint
-from flows.macros import behavioural, liberty, macro_cell, match, parse_macro, stub
-from flows.synthesize import synthesize
+from flows.macros import behavioural, liberty, match, parse_macro, stub
 from flows.yosys import run_script
 from nmpu_hdl.config import NmpuConfig
 from nmpu_hdl.macros import Macro, coded_bits, macros
@@ -167,22 +164,6 @@ def test_liberty_and_stub_are_the_same_box(macro: Macro, tmp_path: Path) -> None
         for pin in macro.pins:
             size = f"[{pin.width - 1}:0] " if pin.width > 1 else ""
             assert f"{pin.flow}put {size}{pin.name};" in text
-    cell = macro_cell(macro, 1234.5)
-    assert (cell.name, cell.area, cell.sequential, cell.truths) == (macro.module, 1234.5, False, None)
-    assert [p.name for p in cell.pins if p.name.startswith("clk")] == ["clk0", "clk1"][: macro.ports]
-
-
-def test_a_synthesis_counts_macros(tmp_path: Path) -> None:
-    """Stubs beside the source, cells of the macros in the library: they are kept, counted, and not mapped to."""
-    config, library = configuration(), Library.read()
-    (sums,) = (m for m in macros(config) if m.name == "sums")
-    text = verilog(lambda: Sums(config), tmp_path / "emit")
-    (tmp_path / "all.v").write_text(text + stub(sums))
-    cells = {**library.cells, sums.module: macro_cell(sums, 77.0)}
-    netlist = synthesize(tmp_path / "all.v", "dut", tmp_path / "work", replace(library, cells=cells))
-    assert netlist.cells[sums.module] == 1
-    assert netlist.modules["nmpu_sums_memory"].cells[sums.module] == 1
-    assert len(netlist.cells) > 10
 
 
 def test_sizes() -> None:
