@@ -77,6 +77,7 @@ class AxiBench:
         master, driver: the bus.
         watch: what went by.
         banks: what the parameter banks hold; ``active``: the one that passes use.
+        sram: codes in the SRAM of codes, (counts, lanes) by address.
         tables: what the activation table holds, (2, entries), or None.
         checked: columns compared.
     """
@@ -87,6 +88,7 @@ class AxiBench:
         self.rng = np.random.default_rng([cocotb.RANDOM_SEED, zlib.crc32(name.encode())])
         self.banks, self.active = [Bank(self.config), Bank(self.config)], 0
         self.tables: Any = None
+        self.sram: dict[int, Any] = {}
         self.checked = 0
         self.watch = Watch(dut, self.config)
 
@@ -211,18 +213,25 @@ class AxiBench:
     # -- programs --
 
     def chain(self, most: int = 4, vectors: int = 6) -> tuple[dict[int, Layer], list[int], list[LayerInputs]]:
-        """A random chain that overlaps nowhere in the SRAM of codes, and its inputs."""
-        while True:
-            layers, order = draw_chain(self.rng, self.config, most, vectors)
-            reads = [address for place in order for address in self._reads(layers[place])]
-            if self.codes or len(set(reads)) == len(reads):
-                break
-        return layers, order, [draw_inputs(self.rng, self.config, layers[place]) for place in order]
+        """A random chain and its inputs."""
+        layers, order = draw_chain(self.rng, self.config, most, vectors)
+        return layers, order, [self.inputs(layers[place]) for place in order]
 
-    def _reads(self, layer: Layer) -> list[int]:
-        """Addresses of the SRAM of codes that a layer reads."""
-        passes, slots = range(layer.vectors * layer.blocks), range(layer.slots(self.config))
-        return [layer.in_base + number * layer.in_stride + slot for number in passes for slot in slots]
+    def inputs(self, layer: Layer) -> LayerInputs:
+        """Random inputs of a layer; where codes come from an SRAM, what it holds at the addresses that are read."""
+        drawn, config = draw_inputs(self.rng, self.config, layer), self.config
+        if self.codes:
+            return drawn
+        for k, codes in enumerate(drawn.codes.reshape(-1, *drawn.codes.shape[2:])):
+            for slot, part in enumerate(slots_of(config, layer.settings.columns)):
+                address = (layer.in_base + k * layer.in_stride + slot) % (1 << config.tile.address)
+                if address not in self.sram:
+                    shape = config.codes.counts, config.array.lanes
+                    self.sram[address] = draw_codes(self.rng, config.codes.format, shape)
+                    (word,) = code_beats(config, self.sram[address])
+                    self.watch.codes[address] = word
+                codes[:, part] = self.sram[address][:, : part.stop - part.start]
+        return drawn
 
     def marks(self, layer: Layer) -> Any:
         """Marks that come with a neighbour's sums: mostly none."""
@@ -232,11 +241,12 @@ class AxiBench:
         return self.rng.random(shape) < 0.1 if self.rng.integers(2) else np.zeros(shape, np.bool_)
 
     def feed(self, layer: Layer, inputs: LayerInputs, marks: Any = None) -> None:
-        """Queue what a layer takes from its streams, or put its codes into the SRAM."""
+        """Queue what a layer takes from its streams."""
         config = self.config
         for v in range(layer.vectors):
             for block in range(layer.blocks):
-                self._feed_pass(layer, v * layer.blocks + block, inputs.codes[v, block])
+                if self.codes:
+                    self.codes.send_nowait(self.pass_frame(inputs.codes[v, block]))
             for k, part in enumerate(slots_of(config, layer.settings.columns)):
                 if inputs.sums is not None:
                     assert self.sums_in
@@ -246,14 +256,6 @@ class AxiBench:
                     assert self.residuals
                     word = lanes_word(inputs.residual[v, part], config.output.format.width)
                     self.residuals.send_nowait(self._frame(self.residuals, word))
-
-    def _feed_pass(self, layer: Layer, number: int, codes: Any) -> None:
-        beats = code_beats(self.config, codes)
-        if self.codes is None:
-            address = layer.in_base + number * layer.in_stride
-            self.watch.codes |= {(address + k): beat for k, beat in enumerate(beats)}
-            return
-        self.codes.send_nowait(self.pass_frame(codes))
 
     def pass_frame(self, codes: Any, spoilt: bool = False) -> AxiStreamFrame:
         """A pass as a frame: its last beat keeps just the bytes of active lanes."""
@@ -281,7 +283,6 @@ class AxiBench:
             await self.driver.load_program(layers)
         await self.driver.clear()
         await self.driver.events()
-        self.watch.codes = {}
         self.watch.forget()
         steps = []
         for k, (place, given) in enumerate(zip(order, inputs, strict=True)):

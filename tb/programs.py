@@ -72,7 +72,7 @@ def draw_params(rng: Rng, config: NmpuConfig) -> Params:
 
 
 def draw_layer(rng: Rng, config: NmpuConfig, max_vectors: int = 8) -> Layer:
-    """Any layer that ``config`` can run, the last of its chain; addresses of its SRAMs do not wrap."""
+    """Any layer that ``config`` can run, the last of its chain; addresses of its SRAMs may wrap."""
     tile, lanes = config.tile, config.array.lanes
     columns = min(near_ends(rng, 1, config.array.columns), param_words(config) * lanes)
     slots = -(-columns // lanes)
@@ -86,8 +86,8 @@ def draw_layer(rng: Rng, config: NmpuConfig, max_vectors: int = 8) -> Layer:
         if tile.residual and rng.integers(4)
         else None,
     )
-    strides = slots + rng.integers(0, 3, 2)
-    room = (1 << tile.address) - vectors * blocks * strides
+    space = 1 << tile.address
+    strides = (slots + rng.integers(0, 3, 2)) % space
     chained = rng.integers(0, 3, 2) == 0 if tile.chain > 1 else (False, False)
     return Layer(
         settings,
@@ -102,9 +102,9 @@ def draw_layer(rng: Rng, config: NmpuConfig, max_vectors: int = 8) -> Layer:
         pool_window=window,
         # Mostly that of the true mean; also such as saturate, or leave nothing.
         pool_shift=(window - 1).bit_length() if rng.integers(3) else int(rng.integers(16)),
-        in_base=int(rng.integers(room[0])),
+        in_base=int(rng.integers(space)),
         in_stride=int(strides[0]),
-        out_base=int(rng.integers(room[1])),
+        out_base=int(rng.integers(space)),
         out_stride=int(strides[1]),
         interrupt=bool(rng.integers(2)),
     )

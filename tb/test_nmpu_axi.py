@@ -18,7 +18,7 @@ from nmpu_hdl.registers import Register
 
 from .axi_bench import AxiBench, SlaveError, effort, random_columns
 from .axi_model import Step, code_beats, expect, lanes_word
-from .programs import draw_chain, draw_inputs, draw_layer
+from .programs import draw_chain, draw_layer
 from .stream import PATTERNS, bit
 
 
@@ -49,19 +49,12 @@ async def throughput(dut: Any) -> None:
             slots = {place: layer.slots(config) for place, layer in layers.items()}
             layers = {
                 # Long enough for the next descriptor to be read meanwhile, and nothing that makes the unit wait.
-                place: replace(layer, vectors=fetch, sum_in=False, sum_out=False, pooling="none", in_base=0, out_base=0)
+                place: replace(layer, vectors=fetch, sum_in=False, sum_out=False, pooling="none")
                 for place, layer in layers.items()
             }
-            base = 0
-            for place in order:
-                layers[place] = replace(layers[place], in_base=base, in_stride=slots[place], out_stride=0)
-                base += slots[place] * fetch * layers[place].blocks
-            if base >= 1 << config.tile.address:
-                continue
-            inputs = [draw_inputs(bench.rng, config, layers[place]) for place in order]
+            inputs = [bench.inputs(layers[place]) for place in order]
             await bench.run(layers, order, inputs)
             _check_clocks(bench, layers, order, slots, fetch)
-        assert bench.checked or config.tile.address < 13, "nothing was measured"
 
 
 def _check_clocks(
@@ -100,7 +93,7 @@ async def back_pressure(dut: Any) -> None:
         layer = replace(draw_layer(bench.rng, bench.config), vectors=6, sum_in=False, sum_out=False, pooling="none")
         bench.results.pause = True
         cocotb.start_soon(_release(bench, 150))
-        expected = await bench.run({0: layer}, [0], [draw_inputs(bench.rng, bench.config, layer)])
+        expected = await bench.run({0: layer}, [0], [bench.inputs(layer)])
         assert expected.results
         assert bench.watch.stall_out > 100
 
@@ -230,7 +223,7 @@ async def swaps_in_mid_run(dut: Any) -> None:
 async def _run_with_swaps(bench: AxiBench) -> None:
     config, driver, watch = bench.config, bench.driver, bench.watch
     layer = replace(draw_layer(bench.rng, config), vectors=int(bench.rng.integers(40, 80)), in_base=0, out_stride=0)
-    inputs, marks = draw_inputs(bench.rng, config, layer), bench.marks(layer)
+    inputs, marks = bench.inputs(layer), bench.marks(layer)
     await driver.load_program({0: layer})
     await driver.clear()
     await driver.events()
@@ -293,7 +286,7 @@ async def tables_in_mid_run(dut: Any) -> None:
             layer = replace(
                 draw_layer(bench.rng, config), vectors=20, table=True, table_bank=bank, sum_in=False, sum_out=False
             )
-            inputs = draw_inputs(bench.rng, config, layer)
+            inputs = bench.inputs(layer)
             await driver.load_program({0: layer})
             await driver.clear()
             bench.watch.forget()
@@ -331,12 +324,11 @@ async def table_of_the_layer_before(dut: Any) -> None:
         # As many beats as the lanes and the stages behind them hold: all are taken, and the last are in the lanes.
         plain = {"sum_in": False, "sum_out": False, "pooling": "none", "table": True, "pool_window": 1}
         first = _thin(draw_layer(bench.rng, config), config.derived.latency, table_bank=0, next=1, in_base=0, **plain)
-        second = _thin(draw_layer(bench.rng, config), 5, table_bank=1, in_base=64, **plain)
-        inputs = [draw_inputs(bench.rng, config, layer) for layer in (first, second)]
+        second = _thin(draw_layer(bench.rng, config), 5, table_bank=1, in_base=0, **plain)
+        inputs = [bench.inputs(layer) for layer in (first, second)]
         await driver.load_program({0: first, 1: second})
         await driver.clear()
         bench.watch.forget()
-        bench.watch.codes = {}
         for layer, given in zip((first, second), inputs, strict=True):
             bench.feed(layer, given)
         bench.results.pause = True
@@ -433,7 +425,7 @@ async def errors_in_sums(dut: Any) -> None:
                 continue
             done += 1
             bench.pause(PATTERNS[k % len(PATTERNS)])
-            inputs = draw_inputs(rng, config, layer)
+            inputs = bench.inputs(layer)
             lane, first, second = _harmless(bench, layer, inputs, bits)
             mask = 1 << first | (0 if second is None else 1 << second)
             await bench.driver.inject("sums", lane, first, second)
@@ -517,7 +509,7 @@ async def aborts(dut: Any) -> None:
             await driver.load_program(layers)
             await driver.clear()
             await driver.events()
-            bench.watch.codes, steps = {}, []
+            steps = []
             bench.watch.forget()
             for place, given in zip(order, inputs, strict=True):
                 marks = bench.marks(layers[place])
@@ -581,7 +573,7 @@ async def wrong_frames(dut: Any) -> None:
         await bench.load_tables()
         for wrong in ("none", "short", "merged"):
             layer = replace(draw_layer(bench.rng, config), vectors=2, sum_in=False, sum_out=False, pooling="none")
-            inputs = draw_inputs(bench.rng, config, layer)
+            inputs = bench.inputs(layer)
             await driver.load_program({0: layer})
             await driver.clear()
             await driver.events()

@@ -22,6 +22,7 @@ from .watch import AxisBeat
 async def replay(dut: Any) -> None:
     """The chain as it is, without gaps; every beat is compared with the golden model, and results are kept."""
     async with AxiBench(dut, "replay") as bench:
+        assert bench.codes, "codes are replayed on a stream: tile.input = stream would do"
         plan = load(Path(os.environ["NMPU_CONFIG"]).parent / INPUTS, bench.config)
         await bench.load(plan.image)
         await bench.swap()
