@@ -232,6 +232,7 @@ class NmpuAxi(wiring.Component):
     def _connect_faults(self, m: Module, platform: Any, p: _Parts) -> None:
         csr, unit, parameters, faults = p.csr, p.unit, p.parameters, Faults(self.config)
         place(m, platform, "faults", faults)
+        lanes = self.config.array.lanes
         p.counting.append(faults.busy)
         _join(m, (parameters, ""), (faults, "param_"), ("corrected", "wrong"))
         _join(m, (parameters, ""), (faults, ""), ("fetch_en", "fetch_addr", "host_addr", "host_lane"))
@@ -244,7 +245,8 @@ class NmpuAxi(wiring.Component):
             faults.taken.eq(Mux(unit.take, unit.active, 0)),
             faults.used.eq(unit.sums_used),
             faults.host_read.eq(parameters.host_en & parameters.host_ready & ~parameters.host_we),
-            faults.arm.eq(csr.inject_arm),
+            # What is not there is never written, and would leave the injection armed for good.
+            faults.arm.eq(csr.inject_arm & (csr.inject_lane < lanes) & (1 if p.sums else ~csr.inject_memory)),
             faults.injected.eq(parameters.injected | (p.sums.injected if p.sums else 0)),
             csr.status_armed.eq(faults.armed),
             csr.corrected_count.eq(faults.corrected),

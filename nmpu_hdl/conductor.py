@@ -45,7 +45,7 @@ class Conductor(wiring.Component):
         config: the configuration.
 
     Attributes:
-        start, first: run the chain that begins with this descriptor; without effect while busy.
+        start, first: run the chain that begins with this descriptor; without effect while busy, or with abort.
         abort: take no more beats, let out what was taken, stop.
         swap: exchange the parameter banks at the end of the vector that is due, or at once if no layer runs.
         request, index: to the fetcher.
@@ -121,7 +121,8 @@ class Conductor(wiring.Component):
             with m.If(final):
                 m.d.sync += [vectors.eq(vectors - 1), window.eq(Mux(window + 1 == now.pool_window, 0, window + 1))]
         with m.If(load):
-            m.d.sync += self.turn.eq(self.turn + 1)
+            # A layer that hands its sums on sends nothing to the table, and so takes no turn.
+            m.d.sync += self.turn.eq(Mux(self.descriptor.sum_out, self.turn, self.turn + 1))
             m.d.sync += [now.eq(self.descriptor), block.eq(0), vectors.eq(self.descriptor.vectors), window.eq(0)]
         self._states(m, now, load, leave)
         self._addresses(m, now, final, load, leave)
@@ -135,7 +136,7 @@ class Conductor(wiring.Component):
         m.d.comb += self.index.eq(Mux(self.busy, self.descriptor.next, self.first))
         self._table_banks(m, now, load)
         with m.FSM():
-            with m.State("idle"), m.If(self.start):
+            with m.State("idle"), m.If(self.start & ~self.abort):
                 m.d.comb += self.request.eq(1)
                 m.d.sync += [self.layer.eq(self.first), ending.eq(0), self.busy.eq(1), now.table.eq(0)]
                 m.next = "wait"
@@ -176,7 +177,7 @@ class Conductor(wiring.Component):
         before = Signal(2)
         with m.If(load):
             m.d.sync += before.eq(before | bank_of(now))
-        with m.Elif(self.flushed | ~self.busy):
+        with m.Elif((self.flushed & ~now.sum_out) | ~self.busy):
             m.d.sync += before.eq(0)
         fetched = Mux(self.there, bank_of(self.descriptor), 0)
         m.d.comb += self.banks.eq(Mux(self.busy, before | bank_of(now) | fetched, 0))

@@ -30,6 +30,9 @@ __all__ = ["NmpuConfig"]
 
 T = TypeVar("T")
 
+_MOST_INPUTS = 65_000
+"""Bits of all inputs of a module together: Amaranth 0.5 numbers them with 16 bits."""
+
 
 def _as_format(value: Any) -> Format:
     if isinstance(value, Format):
@@ -327,6 +330,13 @@ class NmpuConfig(Group):
         for width in tile.widths:
             if width > out.format.width:
                 raise ValueError(f"tile.widths: {width} bits are more than output.format = {out.format} has")
+        inputs = self.array.lanes * self.derived.lane_inputs
+        if inputs > _MOST_INPUTS:
+            most = max(n for n in range(1, self.array.lanes) if n * self.derived.lane_inputs <= _MOST_INPUTS)
+            raise ValueError(
+                f"array.lanes = {self.array.lanes}: lanes of a tile take {self.derived.lane_inputs} bits each, "
+                f"together more than the {_MOST_INPUTS} that a module can have; {most} lanes or fewer would do"
+            )
         if tile.sets * self.array.slots > 1 << 16:
             most = (1 << 16) // self.array.slots
             raise ValueError(

@@ -133,6 +133,14 @@ class Derived:
         return Number(self.affine.low * terms, self.affine.high * terms, self.affine.fraction)
 
     @cached_property
+    def lane_inputs(self) -> int:
+        """Bits a lane that the widest module of a tile takes in: codes, tkeep, parameters, sums, residual, marks."""
+        config, tile = self._config, self._config.tile
+        codes, total = config.codes.counts * config.codes.format.width, self.total.width
+        chained, residual = (tile.chain > 1) * total, tile.residual * config.output.format.width
+        return max(codes + -(-codes // 8) + self.param_width + total + chained + residual + 3, 2 * total + 1)
+
+    @cached_property
     def norm_sum(self) -> Number:
         """The second affine stage before it is cut; equals :attr:`total` where there is none."""
         norm = self._config.norm

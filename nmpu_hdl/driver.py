@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from .macros import coded_bits
 from .program import Layer, descriptor_stride, encode, param_words
 from .registers import Field, Register, lane_space, register_map, sub_words
 
@@ -202,7 +203,13 @@ class Driver:
     ) -> None:
         """Invert one bit, or two, of the next word written to a lane of a memory."""
         bits = {"first": first, "second": first if second is None else second, "double": int(second is not None)}
-        _check("lane", lane, 0, self._config.array.lanes - 1)
+        config, sums = self._config, memory == "sums"
+        if config.tile.protect == "none" or (sums and config.tile.blocks == 1):
+            raise ValueError(f"{memory} are not protected; tile.protect = secded (and tile.blocks > 1) would do")
+        width = config.derived.total.width if sums else config.derived.param_width
+        _check("lane", lane, 0, config.array.lanes - 1)
+        for name in ("first", "second"):
+            _check(name, bits[name], 0, coded_bits(config.tile.protect, width) - 1)
         await self.write("INJECT", memory=int(memory == "sums"), lane=lane, arm=1, **bits)
 
     # -- inner --

@@ -110,8 +110,10 @@ def _count(bits: Value) -> Value:
 
 
 def _lowest(bits: Value) -> Value:
-    """Index of the lowest one."""
-    index: Any = len(bits) - 1
-    for k in reversed(range(len(bits) - 1)):
-        index = Mux(bits[k], k, index)
-    return index
+    """Index of the lowest one, by a tree."""
+    parts: list[tuple[Value, Any]] = [(bit, k) for k, bit in enumerate(bits)]
+    while len(parts) > 1:
+        pairs = zip(parts[::2], parts[1::2], strict=False)
+        joined = [(low | high, Mux(low, at, other)) for (low, at), (high, other) in pairs]
+        parts = joined + parts[len(parts) & ~1 :]
+    return Value.cast(parts[0][1])

@@ -29,7 +29,7 @@ class Fetcher(wiring.Component):
     Attributes:
         request, index: read this descriptor; what was read before is dropped.
         there: ``descriptor`` is the one that was asked for.
-        legal: and the instance can do what it says.
+        legal: there is a descriptor of that index, and the instance can do what it says.
         descriptor: :func:`descriptor_layout`.
         en, addr, rdata: the descriptor memory; a word is read in a clock with ``en``, and shown in the next.
     """
@@ -68,7 +68,8 @@ class Fetcher(wiring.Component):
                 with m.Case(k):
                     m.d.sync += word.eq(self.rdata)
         # All is in when the last word has arrived; the check takes a clock of its own.
-        m.d.sync += [self.legal.eq(self._fits(m)), checked.eq(checked | (arriving & (number == count - 1)))]
+        exists = index < self._config.tile.descriptors if self._config.tile.descriptors < 1 << len(index) else 1
+        m.d.sync += [self.legal.eq(self._fits(m) & exists), checked.eq(checked | (arriving & (number == count - 1)))]
         settled = Signal()
         m.d.sync += settled.eq(checked)
         m.d.comb += self.there.eq(checked & settled)

@@ -58,7 +58,7 @@ PRESETS: dict[str, dict[str, Any]] = {
             "pool": 4,
             "protect": "secded",
             "sets": 4,
-            "descriptors": 8,
+            "descriptors": 12,
             "observe": True,
         },
     },

@@ -100,7 +100,7 @@ class Layer:
 
     Args:
         settings: of all its passes; ``shift`` is not used.
-        shifts: right shift of each row block; as many as there are blocks.
+        shifts: right shift of each row block; as many as there are blocks.  Of effect where shifts are a layer.
         vectors: results, 1 to 2^24 - 1.
         base: parameter word of the first block's first slot; the blocks' words follow one another, each block taking
             as many as it has slots.
@@ -155,19 +155,28 @@ class Layer:
             ValueError: with the field, the value and what would do.
         """
         tile, address = config.tile, (1 << config.tile.address) - 1
+        self.settings.check(config)
+        shifts = self.shifts if config.shift.granularity == "layer" else ()
         for name, value, low, high in (
             ("blocks", self.blocks, 1, tile.blocks),
             ("vectors", self.vectors, 1, (1 << 24) - 1),
-            ("base", self.base, 0, param_words(config) - self.blocks * self.slots(config)),
             ("table_bank", self.table_bank, 0, 1),
             ("pool_window", self.pool_window, 1, max(tile.pool, 1)),
             ("pool_shift", self.pool_shift, 0, 15),
             ("next", self.next or 0, 0, tile.descriptors - 1),
             *((name, getattr(self, name), 0, address) for name in ("in_base", "in_stride", "out_base", "out_stride")),
-            *((f"shift of block {b}", s, config.shift.min, config.shift.max) for b, s in enumerate(self.shifts)),
+            *((f"shift of block {b}", s, config.shift.min, config.shift.max) for b, s in enumerate(shifts)),
         ):
             if not low <= value <= high:
                 raise ValueError(f"{name} = {value} is outside {low}..{high}")
+        used, words = self.blocks * self.slots(config), param_words(config)
+        if not 0 <= self.base <= words - used:
+            raise ValueError(
+                f"base = {self.base}: {self.blocks} blocks of {self.slots(config)} slots do not fit the {words} words "
+                f"of a bank from there; more tile.sets would do"
+            )
+        if self.pooling not in POOLINGS:
+            raise ValueError(f"pooling = {self.pooling!r} is none of {', '.join(POOLINGS)}")
         for name, wanted, field_name in (
             ("sum_in", self.sum_in and tile.chain == 1, "tile.chain > 1"),
             ("sum_out", self.sum_out and tile.chain == 1, "tile.chain > 1"),
@@ -221,6 +230,8 @@ def decode(config: NmpuConfig, words: Sequence[int]) -> Layer:
     """
     v = {f.name: _number(words[f.word] >> f.lsb, f.width, f.signed) for f in FIELDS}
     out = config.output.format
+    if v["blocks"] > config.tile.blocks:
+        raise ValueError(f"blocks = {v['blocks']} is outside 1..{config.tile.blocks}")
     limits = [_number(v[name], out.width, out.signed) for name in ("clip_low", "clip_high")]
     if v["pooling"] >= len(POOLINGS):
         raise ValueError(f"pooling = {v['pooling']} is outside 0..{len(POOLINGS) - 1}")

@@ -72,10 +72,15 @@ class PassSettings:
             width=out.width if width is None else width,
             residual=residual,
         )
-        chosen._check(config)
+        chosen.check(config)
         return chosen
 
-    def _check(self, config: NmpuConfig) -> None:
+    def check(self, config: NmpuConfig) -> None:
+        """Refuse what the configuration does not allow.
+
+        Raises:
+            ValueError: with the field, the value and what would do.
+        """
         out = config.output.format
         for name, low, high in (
             ("columns", 1, config.array.columns),

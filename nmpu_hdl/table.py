@@ -27,7 +27,7 @@ class Table(wiring.Component):
 
     **Read ports.**  ``array.lanes`` look-ups a clock take as many read ports.  Internal: one shared array with
     ``lanes + 1`` synchronous read ports, the last one the host's.  Macro: ``lanes`` copies of a memory with a read and
-    a write port each, written all at once; the host reads copy 0 in clocks in which no look-up enters the stage.
+    a write port each, written all at once; the host shares that of copy 0, and reads while no bank is busy.
 
     Args:
         config: the configuration, with ``tile.table > 0``.
@@ -37,8 +37,9 @@ class Table(wiring.Component):
         host_en, host_we: the host reads, or writes; held, with address and data, until ``host_ready``.
         host_addr: ``tile.table + 1`` bits, the bank highest.
         host_wdata: 32 bits, of which the lowest W are stored.
-        host_ready: the access is done in this clock.  Low only with macros, for a read while a look-up enters.
-        host_error: with ``host_ready``: the write was refused, for ``busy_bank`` has the bit of its bank.
+        host_ready: the access is done, or refused, in this clock; always 1.
+        host_error: it is refused: a write for ``busy_bank`` has the bit of its bank, or, with macros, a read for it has
+            any bit.
         host_rdata: 32 bits, the entry with zeros above; from the clock after a read was accepted until the next access.
         busy_bank: bit ``b``: a layer that runs or waits uses bank ``b``.  No look-up may enter for a bank whose bit is
             0 in the clock in which the host writes to that bank.
@@ -79,13 +80,16 @@ class Table(wiring.Component):
             self.o.payload.eq(control.o.payload),
             control.o.ready.eq(self.o.ready),
         ]
+        # A read must not wait for a look-up to be missing: a layer may last for ever, and the bus with it.
+        shut = self.busy_bank.any() if config.how.memory == "macro" else 0
         look, refused = Signal(), Signal()
         read, write = Signal(), Signal()
         m.d.comb += [
             look.eq(self.i.valid & self.i.ready & beat.tag.table),
-            refused.eq(self.busy_bank.bit_select(self.host_addr[-1], 1)),
-            self.host_error.eq(self.host_en & self.host_we & refused),
-            read.eq(self.host_en & self.host_ready & ~self.host_we),
+            refused.eq(Mux(self.host_we, self.busy_bank.bit_select(self.host_addr[-1], 1), shut)),
+            self.host_ready.eq(1),
+            self.host_error.eq(self.host_en & refused),
+            read.eq(self.host_en & ~self.host_we & ~refused),
             write.eq(self.host_en & self.host_we & ~refused),
         ]
         addresses = [Value.cast(beat.y[k])[-entries:] for k in range(config.array.lanes)]
@@ -111,7 +115,6 @@ class Table(wiring.Component):
             words.host_write.eq(write),
             words.host_addr.eq(self.host_addr),
             words.host_wdata.eq(self.host_wdata),
-            self.host_ready.eq(1),
             self.host_rdata.eq(words.host_rdata),
             *(port.eq(a) for port, a in zip(words.at, at, strict=True)),
         ]
@@ -138,10 +141,7 @@ class Table(wiring.Component):
                 copy.wdata.eq(self.host_wdata),
             ]
             found.append(copy.rdata)
-        m.d.comb += [
-            self.host_ready.eq(self.host_we | ~look),
-            self.host_rdata.eq(_kept(m, found[0], read, "host_kept")),
-        ]
+        m.d.comb += self.host_rdata.eq(_kept(m, found[0], read, "host_kept"))
         return [_kept(m, found[0], look, "lane_kept"), *found[1:]]
 
 

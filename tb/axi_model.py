@@ -88,7 +88,7 @@ class Step:
 
 @dataclass
 class Expected:
-    """Beats in order, and what the counters must add up to."""
+    """Beats in order, what the counters must add up to, and the sums of the last layer."""
 
     results: list[AxisBeat | Write] = field(default_factory=list)
     sums: list[AxisBeat] = field(default_factory=list)
@@ -96,6 +96,8 @@ class Expected:
     corrected: int = 0
     uncorrected: int = 0
     ends: int = 0
+    sums_taken: bool = False
+    totals: Ints | None = None
 
 
 def expect(config: NmpuConfig, steps: Sequence[Step], banks: Sequence[Bank], tables: Ints | None) -> Expected:
@@ -138,6 +140,8 @@ def _expect_layer(
             done = finish(config, some, params[-1], part, residual, table)
             y[chosen], low[chosen], high[chosen] = done
     expected.ends += int(layer.interrupt)
+    expected.sums_taken |= layer.sum_in
+    expected.totals = totals
     beats = vectors * layer.blocks
     expected.counters += Counters(
         passes=beats,

@@ -18,7 +18,7 @@ from nmpu_hdl.verilog import emit
 
 from .draw import draw_tile_config
 
-TESTS = 18
+TESTS = 20
 ICARUS = pytest.mark.skipif(find("iverilog") is None, reason="iverilog is not installed (apt-get install iverilog)")
 MINIMAL = load(
     preset_name="tiny", settings=["tile.kind=axi", "tile.blocks=1", "tile.sets=1", "tile.descriptors=1", "how.stages=2"]

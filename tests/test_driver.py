@@ -244,9 +244,11 @@ def test_injection() -> None:
     run(driver.inject("parameters", 0, 2, 12))
     assert fake.log[-1] == (0x9C, 1 | 1 << 2 | 2 << 16 | 12 << 24)
     assert fake.mirror.pulses["INJECT", "arm"] == 2
-    for lane, first, complaint in ((2, 0, "lane = 2 is outside"), (0, 128, r"INJECT\.first = 128 is outside")):
+    for lane, first, complaint in ((2, 0, "lane = 2 is outside"), (0, 128, "first = 128 is outside")):
         with pytest.raises(ValueError, match=complaint):
             run(driver.inject("sums", lane, first))
+    with pytest.raises(ValueError, match="parameters are not protected; tile"):
+        run(unit("paper")[0].inject("parameters", 0, 0))
 
 
 def test_errors_are_the_buses_own() -> None:

@@ -46,6 +46,7 @@ def draw(config: NmpuConfig, rng: np.random.Generator, windows: int) -> list[Bea
             "pooling": POOLINGS.index(pooling),
             "pool_shift": int(rng.choice([0, 1, 2, 3, 15])),
             "address": int(rng.integers(1 << config.tile.address)),
+            "turn": int(rng.integers(8)),
         }
         for vector in range(window):
             for slot in range(slots):
