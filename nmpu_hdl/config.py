@@ -310,6 +310,12 @@ class NmpuConfig(Group):
         if self.tile.kind != "none":
             self._check_tile()
         self.derived.check()
+        each = self.derived.lane_inputs
+        if self.array.lanes * each > _MOST_INPUTS:
+            raise ValueError(
+                f"array.lanes = {self.array.lanes}: lanes take in {each} bits each, together more than the "
+                f"{_MOST_INPUTS:,} that a module can have; {_MOST_INPUTS // each} lanes or fewer would do"
+            )
         return self
 
     def _check_tile(self) -> None:
@@ -330,13 +336,6 @@ class NmpuConfig(Group):
         for width in tile.widths:
             if width > out.format.width:
                 raise ValueError(f"tile.widths: {width} bits are more than output.format = {out.format} has")
-        inputs = self.array.lanes * self.derived.lane_inputs
-        if inputs > _MOST_INPUTS:
-            most = max(n for n in range(1, self.array.lanes) if n * self.derived.lane_inputs <= _MOST_INPUTS)
-            raise ValueError(
-                f"array.lanes = {self.array.lanes}: lanes of a tile take {self.derived.lane_inputs} bits each, "
-                f"together more than the {_MOST_INPUTS} that a module can have; {most} lanes or fewer would do"
-            )
         if tile.sets * self.array.slots > 1 << 16:
             most = (1 << 16) // self.array.slots
             raise ValueError(

@@ -134,9 +134,13 @@ class Derived:
 
     @cached_property
     def lane_inputs(self) -> int:
-        """Bits a lane that the widest module of a tile takes in: codes, tkeep, parameters, sums, residual, marks."""
+        """Bits a lane that the module with most inputs takes in: codes and parameters, and, in a tile, tkeep, sums,
+        residual, marks."""
         config, tile = self._config, self._config.tile
         codes, total = config.codes.counts * config.codes.format.width, self.total.width
+        if not self.tiled:
+            outside = config.how.memory == "external"
+            return max(codes + self.param_width * (1 + outside), 2 * self.param_width) + 1
         chained, residual = (tile.chain > 1) * total, tile.residual * config.output.format.width
         return max(codes + -(-codes // 8) + self.param_width + total + chained + residual + 3, 2 * total + 1)
 

@@ -153,3 +153,12 @@ def test_number_widths_are_least() -> None:
 def test_settings_complain(change: dict[str, int], message: str) -> None:
     with pytest.raises(ValueError, match=f"^{message}$"):
         PassSettings.of(preset("paper"), **change)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("name", "setting", "lanes"), [("tile", "array.columns=1024", 833), ("wide", "how.stages=4", 320)]
+)
+def test_more_lanes_than_a_module_can_have(name: str, setting: str, lanes: int) -> None:
+    settings = [setting, "array.lanes=1024"]
+    with pytest.raises(ValueError, match=rf"^array.lanes = 1024: .*; {lanes} lanes or fewer would do$"):
+        load(preset_name=name, settings=settings)

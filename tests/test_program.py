@@ -13,19 +13,11 @@ from nmpu_hdl.config import NmpuConfig
 from nmpu_hdl.presets import load
 from nmpu_hdl.program import FIELDS, Layer, decode, descriptor_stride, descriptor_words, encode, param_words
 from nmpu_hdl.settings import PassSettings
+from tb.programs import draw_chain
 
 from .draw import draw_inputs, draw_layer, draw_params, draw_tables, draw_tile_config
 
 Rng = np.random.Generator
-
-
-def draw_chain(rng: Rng, config: NmpuConfig) -> tuple[dict[int, Layer], list[int]]:
-    """Layers at distinct descriptors that follow one another, and their order."""
-    count = int(rng.integers(1, min(config.tile.descriptors, 4) + 1))
-    order = [int(i) for i in rng.permutation(config.tile.descriptors)[:count]]
-    follow = [*order[1:], None]
-    layers = {i: replace(draw_layer(rng, config), next=after) for i, after in zip(order, follow, strict=True)}
-    return layers, order
 
 
 @pytest.mark.parametrize("seed", range(100))
@@ -33,7 +25,7 @@ def test_a_chain_is_its_layers(seed: int) -> None:
     """The parameters go through the bank's words, the layers through the descriptors' words."""
     rng = np.random.default_rng(seed)
     config = draw_tile_config(rng, lanes=3, slots=3)
-    layers, order = draw_chain(rng, config)
+    layers, order = draw_chain(rng, config, 4, 8)
     image = [int(w) for w in rng.integers(0, 1 << 30, param_words(config))]
     tables = draw_tables(rng, config)
     params = {}
@@ -147,7 +139,10 @@ def test_fields_do_not_overlap() -> None:
         ({"shifts": (0,) * 17}, r"blocks = 17 is outside 1..16"),
         ({"shifts": (0, 99)}, r"shift of block 1 = 99 is outside -?\d+..\d+"),
         ({"vectors": 0}, r"vectors = 0 is outside 1..16777215"),
-        ({"base": 31}, r"base = 31 is outside 0..30"),
+        (
+            {"base": 31},
+            r"base = 31: 1 blocks of 2 slots do not fit the 32 words of a bank from there; more tile.sets would do",
+        ),
         ({"table_bank": 2}, r"table_bank = 2 is outside 0..1"),
         ({"next": 4}, r"next = 4 is outside 0..3"),
         ({"in_base": 1 << 16}, r"in_base = 65536 is outside 0..65535"),
@@ -161,3 +156,29 @@ def test_a_layer_that_is_not_possible_is_refused(change: dict[str, Any], message
     config, layer, _, _ = small()
     with pytest.raises(ValueError, match=f"^{message}$"):
         encode(config, replace(layer, **change))
+
+
+def test_settings_made_by_hand_are_checked() -> None:
+    """A dataclass can be replaced field by field; what comes out is looked at before it becomes words."""
+    config = load(preset_name="tiny-tile")
+    settings = PassSettings.of(config)
+    changes: tuple[tuple[dict[str, Any], str], ...] = (
+        ({"width": 40}, "width = 40 is not built in; 4, 3 is"),
+        ({"columns": 0}, r"columns = 0 is outside 1\.\.8"),
+        ({"clip_low": 999}, r"clip_low = 999 is outside -8\.\.7"),
+        ({"residual": 9}, r"residual = 9 is outside -3\.\.3"),
+    )
+    for change, message in changes:
+        with pytest.raises(ValueError, match=message):
+            encode(config, Layer(replace(settings, **change)))
+
+
+def test_refusals_name_the_cause() -> None:
+    config = load(preset_name="tiny-tile", settings=["tile.sets=1"])
+    settings = PassSettings.of(config)
+    with pytest.raises(ValueError, match="base = 1: 1 blocks of 4 slots do not fit the 4 words of a bank from there"):
+        encode(config, Layer(settings, base=1))
+    with pytest.raises(ValueError, match="pooling = 'avg' is none of none, max, average"):
+        encode(config, Layer(settings, pooling="avg"))  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"blocks = 127 is outside 1\.\.4"):
+        decode(config, [words | (127 << 16) * (k == 0) for k, words in enumerate(encode(config, Layer(settings)))])
