@@ -198,23 +198,24 @@ class AxiBench:
             for bank in (0, 1):
                 await self.driver.load_table(bank, self.tables[bank].tolist())
 
-    async def flip(self, word: int, lane: int) -> None:
-        """Write a random parameter word with one wrong bit, or two, to the bank that passes do not use."""
-        bits, first, second = self._wrong_word()
+    async def flip(self, word: int, lane: int, double: bool | None = None) -> None:
+        """Write a random parameter word with one wrong bit, or two where such an error is seen, to the bank that passes
+        do not use; at random unless told."""
+        bits, first, second = self._wrong_word(bool(self.rng.integers(2)) if double is None else double)
         await self.driver.inject("parameters", lane, first, second)
         for sub, address in enumerate(self.driver._param_addresses(word, 1)[0][lane]):
             await self.driver._bus.write(address, bits >> (32 * sub) & 0xFFFFFFFF)
         mask = 1 << first | (0 if second is None else 1 << second)
         self.banks[1 - self.active].write(word, lane, bits, mask)
 
-    def _wrong_word(self) -> tuple[int, int, int | None]:
+    def _wrong_word(self, two: bool) -> tuple[int, int, int | None]:
         """A lane's parameters and the bits to be inverted, such that what is made of them is legal, right or not."""
         config = self.config
         kind, width = config.tile.protect, config.derived.param_width
         while True:
             bits = pack(config, draw_params(self.rng, config))[0] & ((1 << width) - 1)
             first, second = (int(b) for b in self.rng.permutation(coded_width(kind, width))[:2])
-            double = int(kind == "secded" and self.rng.integers(2))
+            double = int(kind == "secded" and two)
             used = decode(kind, width, encode(kind, width, bits) ^ (1 << first) ^ (double << second))[0]
             try:
                 unpack(config, [used]).first(1).fields(config)

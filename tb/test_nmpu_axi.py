@@ -396,6 +396,10 @@ async def errors_in_parameters(dut: Any) -> None:
                 place = layers[order[0]]
                 word = place.base + int(rng.integers(place.blocks * place.slots(config)))
                 await bench.flip(word, int(rng.integers(config.array.lanes)))
+            if k % 3 == 0 and config.array.lanes > 1:  # a lane that is not active, and so marks nothing
+                layer = replace(layers[order[0]], settings=replace(layers[order[0]].settings, columns=1), next=None)
+                layers, order, inputs = {0: layer}, [0], [bench.inputs(layer)]
+                await bench.flip(layer.base, config.array.lanes - 1, double=True)
             assert not await bench.driver.read("STATUS", "armed")
             await bench.swap()
             await bench.run(layers, order, inputs)

@@ -109,7 +109,7 @@ TINY = {
     "extent_not_checked": Fault(
         "nmpu_fetcher", r"= word_2\[15:0\] \+ _\d+_;", "= word_2[15:0] + 1'h1;", ("illegal_descriptors",)
     ),
-    "next_not_checked": Fault("nmpu_fetcher", r"word_1\[31:24\] < 4'h8;", "1'h1;", ("illegal_descriptors",)),
+    "next_not_checked": Fault("nmpu_fetcher", r"word_1\[31:24\] < 4'h\w;", "1'h1;", ("illegal_descriptors",)),
     "offset_shift_not_checked": Fault("nmpu_fetcher", r"word_3\[6:4\] <= 1'h0;", "1'h1;", ("illegal_descriptors",)),
     "stride_not_checked": Fault("nmpu_fetcher", r"word_9\[23:0\] < 17'h10000;", "1'h1;", ("illegal_descriptors",)),
     "blocks_not_checked": Fault("nmpu_fetcher", r"word_0\[22:16\] <= 3'h4;", "1'h1;", ("illegal_descriptors",)),
