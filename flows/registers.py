@@ -13,9 +13,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from pydantic import BaseModel
 
 from nmpu_hdl import __version__
+from nmpu_hdl.capabilities import lane_space, sub_words
 from nmpu_hdl.config import NmpuConfig
 from nmpu_hdl.program import FIELDS, SHIFTS_FROM, descriptor_stride, descriptor_words, param_words
-from nmpu_hdl.registers import Field, lane_space, register_map, sub_words
+from nmpu_hdl.registers import Field, register_map
 
 from .tool import run, write_atomic, write_together
 

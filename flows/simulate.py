@@ -22,6 +22,13 @@ __all__ = ["Failure", "SimResult", "Simulator", "parse_results", "simulate"]
 Simulator = Literal["verilator", "icarus"]
 
 
+_REGRESSION = {
+    "nmpu": "tb.test_nmpu",
+    "nmpu_axi": "tb.test_nmpu_axi,tb.test_nmpu_axi_bus,tb.test_nmpu_axi_errors",
+}
+"""The modules of the tests, by the top."""
+
+
 class Failure(BaseModel, frozen=True):
     """A test that failed, and what it said."""
 
@@ -118,7 +125,7 @@ def simulate(
     built = [run(command, work, log_name=f"{name}.log") for name, command in recipe.build]
     top = top_name(config)
     env = simulators.cocotb_environment(
-        top, config_file.resolve(), work / "results.xml", seed, bench or f"tb.test_{top}", tests, max_failures
+        top, config_file.resolve(), work / "results.xml", seed, bench or _REGRESSION[top], tests, max_failures
     )
     done = run([*recipe.command, f"+effort={effort}", f"+soak={soak}"], work, env=env | recipe.env)
     result = _judge(simulator, work, done, sum(step.seconds for step in built), waves)

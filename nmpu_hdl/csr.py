@@ -9,9 +9,10 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from .bus import BusSignature
+from .capabilities import lane_space, sub_words
 from .config import NmpuConfig
 from .program import param_words
-from .registers import Field, Register, Window, lane_space, register_map, sub_words
+from .registers import Field, Register, Window, register_map
 
 __all__ = ["COUNT_WIDTH", "Csr", "ParamPort"]
 

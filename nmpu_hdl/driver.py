@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from .capabilities import lane_space, sub_words
 from .macros import coded_bits
 from .program import Layer, descriptor_stride, encode, param_words
-from .registers import Field, Register, lane_space, register_map, sub_words
+from .registers import Field, Register, register_map
 
 if TYPE_CHECKING:
     from .config import NmpuConfig

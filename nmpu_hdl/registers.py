@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NoReturn
 
-from . import __version__
-from .formats import Activation, Format, Rounding
-from .program import descriptor_stride, descriptor_words, param_words
+from .capabilities import capabilities, lane_space, sub_words
+from .program import descriptor_stride, param_words
 
 if TYPE_CHECKING:
     from .config import NmpuConfig
 
-__all__ = ["EVENTS", "Access", "Field", "Register", "RegisterMap", "Window", "lane_space", "register_map", "sub_words"]
+__all__ = ["EVENTS", "Access", "Field", "Register", "RegisterMap", "Window", "register_map"]
 
 Access = Literal["const", "state", "rw", "pulse", "sticky", "count"]
 """What a field is.
@@ -119,191 +118,21 @@ class RegisterMap:
 
 def register_map(config: NmpuConfig) -> RegisterMap:
     """The map of an instance with ``tile.kind = "axi"``."""
-    return RegisterMap((*_identity(config), *_control(config), *_events(config), *_counters(config)), _windows(config))
+    return RegisterMap(
+        (*_capabilities(config), *_control(config), *_events(config), *_counters(config)), _windows(config)
+    )
 
 
-def sub_words(config: NmpuConfig) -> int:
-    """32-bit words that a column's parameter word takes in the window, a power of two."""
-    return 1 << (-(-config.derived.param_width // 32) - 1).bit_length()
-
-
-def lane_space(config: NmpuConfig) -> int:
-    """Lanes that a parameter word has room for in the window: the lanes, or the next power of two, with gaps behind."""
-    return 1 << (config.array.lanes - 1).bit_length()
-
-
-def _identity(config: NmpuConfig) -> list[Register]:
-    """Identification, and every number of the instance that a driver needs."""
-    tile, shift, out, d = config.tile, config.shift, config.output, config.derived
-    version = [int(part) for part in __version__.split(".")[:3]]
-
-    def const(name: str, lsb: int, width: int, value: int, about: str, signed: bool = False) -> Field:
-        return Field(name, lsb, width, "const", about, value, signed)
-
-    def form(f: Format, what: str) -> tuple[Field, ...]:
-        return (
-            const("signed", 0, 1, f.signed, f"{what} are two's complement"),
-            const("integer", 1, 6, f.integer, f"integer bits of {what}, the sign included"),
-            const("fraction", 8, 6, f.fraction, f"fraction bits of {what}"),
-        )
-
-    rounding = sum(1 << mode.code for mode in Rounding if mode in config.rounding.modes)
-    activation = sum(1 << mode.code for mode in Activation if mode in config.activation.modes)
-    granularity = ("layer", "column", "fixed").index(shift.granularity)
+def _capabilities(config: NmpuConfig) -> list[Register]:
+    """Registers that never change, from address 0 on."""
     return [
-        Register("ID", 0x000, "identification", (const("id", 0, 32, 0x4E4D5055, "the letters NMPU"),)),
         Register(
-            "VERSION",
-            0x004,
-            "version of the generator",
-            (
-                const("patch", 0, 8, version[2], "third number"),
-                const("minor", 8, 8, version[1], "second number"),
-                const("major", 16, 8, version[0], "first number"),
-            ),
-        ),
-        Register(
-            "CAP_ARRAY",
-            0x008,
-            "the crossbar's edge",
-            (
-                const("columns", 0, 11, config.array.columns, "columns"),
-                const("lanes", 16, 11, config.array.lanes, "lanes"),
-            ),
-        ),
-        Register(
-            "CAP_CODES",
-            0x00C,
-            "codes",
-            (
-                *form(config.codes.format, "codes"),
-                const("counts", 16, 2, config.codes.counts, "counts a column"),
-                const("sram", 20, 1, tile.input == "sram", "codes are read from an SRAM"),
-            ),
-        ),
-        Register("CAP_SCALE", 0x010, "scales", form(config.scale.format, "scales")),
-        Register(
-            "CAP_OFFSET",
-            0x014,
-            "offsets",
-            (
-                *form(config.offset.format, "offsets"),
-                const("max_shift", 16, 3, config.offset.max_shift, "largest offset_shift"),
-            ),
-        ),
-        Register(
-            "CAP_SHIFT",
-            0x018,
-            "shifts and guard bits",
-            (
-                const("min", 0, 8, shift.min, "least shift", True),
-                const("max", 8, 8, shift.max, "largest shift", True),
-                const("granularity", 16, 2, granularity, "0 a block of a layer, 1 a column, 2 fixed"),
-                const("guard", 20, 4, config.guard, "guard bits"),
-            ),
-        ),
-        Register(
-            "CAP_NORM_SCALE",
-            0x01C,
-            "scales of the second affine stage",
-            (
-                *form(config.norm.scale, "second scales"),
-                const("present", 16, 1, config.norm.kind != "none", "there is a second affine stage"),
-            ),
-        ),
-        Register(
-            "CAP_NORM_OFFSET", 0x020, "offsets of the second affine stage", form(config.norm.offset, "second offsets")
-        ),
-        Register(
-            "CAP_MODES",
-            0x024,
-            "what can be chosen at run time",
-            (
-                const("rounding", 0, 4, rounding, "bit k: rounding k of the descriptor is built in"),
-                const("activation", 4, 4, activation, "bit k: activation k is built in"),
-                const("leaky_shift", 8, 3, config.activation.leaky_shift, "leaky's slope is two to minus this"),
-                const("wrap", 12, 1, out.overflow.value == "wrap", "results wrap instead of saturating"),
-            ),
-        ),
-        Register(
-            "CAP_OUTPUT",
-            0x028,
-            "activations",
-            (
-                const("signed", 0, 1, out.format.signed, "activations are two's complement"),
-                const("width", 1, 6, out.format.width, "bits of an activation"),
-                const("widths", 8, 17, sum(1 << w for w in d.widths), "bit w: a width of w can be chosen"),
-                const("sram", 28, 1, tile.output == "sram", "activations are written to an SRAM"),
-            ),
-        ),
-        Register(
-            "CAP_SUMS",
-            0x02C,
-            "partial sums and residuals",
-            (
-                const("blocks", 0, 7, tile.blocks, "most row blocks"),
-                const("chain", 8, 5, tile.chain, "most units in a chain; 1: no streams of sums"),
-                const("width", 16, 6, d.total.width, "bits of a sum"),
-                const("fraction", 24, 6, d.total.fraction, "fraction bits of a sum"),
-            ),
-        ),
-        Register(
-            "CAP_RESIDUAL",
-            0x030,
-            "residuals",
-            (
-                const("present", 0, 1, d.residual is not None, "there are residuals"),
-                const("left", 4, 4, tile.residual_left, "largest left shift"),
-                const("right", 8, 4, tile.residual_right, "largest right shift"),
-            ),
-        ),
-        Register(
-            "CAP_AFTER",
-            0x034,
-            "what follows the lanes",
-            (
-                const("table", 0, 4, tile.table, "address bits of the activation table; 0: none"),
-                const("pool", 16, 11, tile.pool, "largest window of pooling; 0: none"),
-            ),
-        ),
-        Register(
-            "CAP_MEMORY",
-            0x038,
-            "memories",
-            (
-                const("param_words", 0, 18, param_words(config), "parameter words (of all lanes) a bank"),
-                const("protect", 20, 2, ("none", "parity", "secded").index(tile.protect), "0 none, 1 parity, 2 secded"),
-            ),
-        ),
-        Register(
-            "CAP_PARAM",
-            0x03C,
-            "the parameter window",
-            (
-                const("width", 0, 8, d.param_width, "bits of a column's parameter word"),
-                const("sub_words", 8, 4, sub_words(config), "32-bit words it takes in the window"),
-            ),
-        ),
-        Register(
-            "CAP_PROGRAM",
-            0x040,
-            "the descriptor memory",
-            (
-                const("descriptors", 0, 9, tile.descriptors, "descriptors"),
-                const("words", 12, 6, descriptor_words(config), "32-bit words of a descriptor"),
-                const("stride", 20, 7, descriptor_stride(config), "32-bit words from one descriptor to the next"),
-            ),
-        ),
-        Register(
-            "CAP_BUILD",
-            0x044,
-            "how the instance is built",
-            (
-                const("stages", 0, 3, config.how.stages, "pipeline stages of a lane"),
-                const("observe", 4, 1, tile.observe, "A_MIN and A_MAX work"),
-                const("address", 8, 5, tile.address, "address bits of the SRAMs of codes and activations"),
-            ),
-        ),
+            one.name,
+            4 * k,
+            one.about,
+            tuple(Field(f.name, f.lsb, f.width, "const", f.about, f.value, f.signed) for f in one.fields),
+        )
+        for k, one in enumerate(capabilities(config))
     ]
 
 

@@ -273,14 +273,19 @@ class AxiBench:
                     word = lanes_word(inputs.residual[v, part], config.output.format.width)
                     self.residuals.send_nowait(self._frame(self.residuals, word))
 
-    def pass_frame(self, codes: Any, spoilt: bool = False) -> AxiStreamFrame:
-        """A pass as a frame: its last beat keeps just the bytes of active lanes."""
+    def whole_frame(self, codes: Any) -> AxiStreamFrame:
+        """A pass as a frame that keeps every byte."""
         assert self.codes
         beats, size = code_beats(self.config, codes), self.codes.byte_lanes
-        left = codes.shape[-1] % self.config.array.lanes or self.config.array.lanes
+        return AxiStreamFrame(b"".join(beat.to_bytes(size, "little") for beat in beats))
+
+    def pass_frame(self, codes: Any) -> AxiStreamFrame:
+        """A pass as a frame: its last beat keeps just the bytes of active lanes."""
+        assert self.codes
+        data, lanes = self.whole_frame(codes).tdata, self.config.array.lanes
+        left = codes.shape[-1] % lanes or lanes
         used = -(-left * self.config.codes.counts * self.config.codes.format.width // 8)
-        data = b"".join(beat.to_bytes(size, "little") for beat in beats)
-        return AxiStreamFrame(data[: len(data) - size + used - spoilt])
+        return AxiStreamFrame(data[: len(data) - self.codes.byte_lanes + used])
 
     def _frame(self, source: AxiStreamSource, word: int, user: int = 0) -> AxiStreamFrame:
         return AxiStreamFrame(word.to_bytes(source.byte_lanes, "little"), tuser=user)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from nmpu_hdl.capabilities import sub_words
 from nmpu_hdl.config import NmpuConfig
 from nmpu_hdl.presets import load
-from nmpu_hdl.registers import Register, register_map, sub_words
+from nmpu_hdl.registers import Register, register_map
 
 TILE = ["tile.kind=axi", "how.stages=2"]
 CONFIGS = {

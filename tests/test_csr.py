@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nmpu_hdl.capabilities import sub_words
 from nmpu_hdl.config import NmpuConfig
 from nmpu_hdl.csr import Csr
 from nmpu_hdl.program import param_words
-from nmpu_hdl.registers import register_map, sub_words
+from nmpu_hdl.registers import register_map
 
 from .axi import Unit, simulate, transact
 from .mirror import CONFIGS, Mirror
