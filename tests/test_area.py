@@ -160,10 +160,10 @@ def test_macros_of_a_tile(tmp_path: Path) -> None:
         ("params", 2, 16, 38, 1000),
         ("sums", 1, 4, 36, 500.5),
         ("table", 2, 32, 4, None),
-        ("descriptors", 1, 128, 32, None),
+        ("descriptors", 1, 192, 32, None),
     ]
     asked = re.findall(r"`--macro (\S+)`", "\n".join(result.warnings))
-    assert asked == ["table:32:4:<NAND2s>", "descriptors:128:32:<NAND2s>"]
+    assert asked == ["table:32:4:<NAND2s>", "descriptors:192:32:<NAND2s>"]
     left = {path.name for path in (tmp_path / "area").glob("*.lib")}
     assert left == {"cells.lib", "nmpu_macro_params.lib", "nmpu_macro_sums.lib"}
 

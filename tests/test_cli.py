@@ -218,7 +218,7 @@ def test_a_tile_and_its_macros(tmp_path: Path) -> None:
     words = ["generate", "--preset", "tiny-tile", "-o", "out"]
     said = nmpu(*words, "--set", "how.memory=macro", "--input", "sram", "--activations", "sram", cwd=tmp_path).stdout
     assert said.startswith("wrote out/nmpu.v and out/macros.v: ")
-    assert ", 8 layers" in said
+    assert ", 12 layers" in said
     config = json.loads((tmp_path / "out" / "config.json").read_text())
     assert (config["tile"]["input"], config["tile"]["output"]) == ("sram", "sram")
     design, models = ((tmp_path / "out" / name).read_text() for name in ("nmpu.v", "macros.v"))
