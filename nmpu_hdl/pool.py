@@ -80,10 +80,12 @@ class Pool(wiring.Component):
             words.write_en.eq(occupied & load & ~held.tag.pool_final),
             words.write_addr.eq(held.slot),
         ]
-        self._lanes(m, platform, words, held, forward, load)
+        self._lanes(m, platform, words, held, side, forward, load)
         return m
 
-    def _lanes(self, m: Module, platform: Any, words: PoolWords, held: Any, forward: Signal, load: Signal) -> None:
+    def _lanes(
+        self, m: Module, platform: Any, words: PoolWords, held: Any, side: Any, forward: Signal, load: Signal
+    ) -> None:
         """The lanes between the store's two ports, and the mark, which is one for all of them."""
         tag = held.tag
         for k in range(self._config.array.lanes):
@@ -96,13 +98,13 @@ class Pool(wiring.Component):
                 lane.stored.eq(words.rdata.lanes[k]),
                 lane.load.eq(load),
                 lane.first.eq(tag.pool_first),
-                lane.final.eq(tag.pool_final),
                 lane.forward.eq(forward),
                 lane.average.eq(tag.pooling[1]),
-                lane.shift.eq(tag.pool_shift),
-                lane.width.eq(tag.width),
+                lane.mean.eq(side.tag.pooling[1]),
+                lane.shift.eq(side.tag.pool_shift),
+                lane.width.eq(side.tag.width),
                 words.wdata.lanes[k].eq(lane.store),
-                self.o.payload.y[k].eq(lane.result.value),
+                self.o.payload.y[k].eq(lane.code),
                 self.o.payload.low[k].eq(lane.result.low),
                 self.o.payload.high[k].eq(lane.result.high),
             ]
@@ -126,13 +128,14 @@ class PoolLane(wiring.Component):
         y, low, high: the lane's result in the first register.
         stored: what the store has for the slot.
         load: the second register loads at the next edge.
-        first, final: first, last vector of a window.
+        first: first vector of a window.
         forward: use ``result`` in place of ``stored``.
-        average: 1: sum, and average when ``final``; 0: maximum.
-        shift: the average is ``floor(sum * 2^-shift + 1/2)``.
-        width: index into ``derived.widths``.
+        average: 1: sum; 0: maximum.
         store: what is to be stored.
-        result: the second register: the code, sign-extended, of a window that is done; else ``store`` as it was.
+        result: the second register: ``store`` as it was.
+        mean, shift, width: of the beat in the second register: divide the sum, ``floor(sum * 2^-shift + 1/2)``, and
+            saturate it to ``derived.widths[width]`` bits.
+        code: what it gives, from there.
     """
 
     def __init__(self, config: NmpuConfig) -> None:
@@ -146,13 +149,14 @@ class PoolLane(wiring.Component):
                 "stored": In(kept),
                 "load": In(1),
                 "first": In(1),
-                "final": In(1),
                 "forward": In(1),
                 "average": In(1),
+                "mean": In(1),
                 "shift": In(4),
                 "width": In(range(max(len(config.derived.widths), 2))),
                 "store": Out(kept),
                 "result": Out(kept),
+                "code": Out(config.output.format.width),
             }
         )
 
@@ -167,18 +171,18 @@ class PoolLane(wiring.Component):
             self.store.low.eq(self.low | (~self.first & before.low)),
             self.store.high.eq(self.high | (~self.first & before.high)),
             self.result.eq(result),
+            # Behind the register: adding, dividing and saturating in one clock would be the longest path of all.
+            self.code.eq(Mux(self.mean, self._mean(m, result.value), result.value)),
         ]
         with m.If(self.load):
             m.d.sync += result.eq(self.store)
-            with m.If(self.final & self.average):
-                m.d.sync += result.value.eq(self._mean(m))
         return m
 
-    def _mean(self, m: Module) -> Value:
+    def _mean(self, m: Module, total: Value) -> Value:
         """The sum times ``2^-shift``: cut to one fraction bit, which loses no tie, rounded half up, saturated."""
         form, number = self._config.output.format, _sum_number(self._config)
         halves = Signal(shape(Number(number.low * 2, number.high * 2, 1)))
-        m.d.comb += halves.eq((self.store.value << 1) >> self.shift)
+        m.d.comb += halves.eq((total << 1) >> self.shift)
         exact = Fixed(halves, Number(number.low * 2, number.high * 2, 1))
         mean = requantize(m, exact, (Rounding.HALF_UP,), C(Rounding.HALF_UP.code, 2)).value
         widths = self._config.derived.widths
