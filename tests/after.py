@@ -11,10 +11,11 @@ from typing import Any, Literal
 import numpy as np
 from amaranth.hdl import Value
 from amaranth.lib import data
-from amaranth.sim import Simulator
 
 from nmpu_hdl.config import NmpuConfig
 from nmpu_hdl.presets import load
+
+from .axi import simulate
 
 __all__ = [
     "Beat",
@@ -62,29 +63,6 @@ def plain(value: Any) -> Any:
     if isinstance(layout, data.ArrayLayout):
         return [plain(value[k]) for k in range(layout.length)]
     return {name: plain(value[name]) for name, _ in layout}
-
-
-def simulate(dut: Any, *processes: Process, background: Sequence[Process] = (), clocks: int = 20_000) -> None:
-    """Run ``dut`` until all ``processes`` are done.
-
-    Raises:
-        AssertionError: they are not after ``clocks`` clocks, or one of them failed.
-    """
-
-    async def watchdog(ctx: Any) -> None:
-        for _ in range(clocks):
-            await ctx.tick()
-        raise AssertionError(f"not done after {clocks} clocks")
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        simulator = Simulator(dut)
-    simulator.add_clock(1e-9)
-    for process in processes:
-        simulator.add_testbench(process)
-    for process in (*background, watchdog):
-        simulator.add_testbench(process, background=True)
-    simulator.run()
 
 
 def refusal(component: Callable[[NmpuConfig], object], config: NmpuConfig) -> str:
@@ -143,5 +121,5 @@ def stream_through(
     rng = np.random.default_rng(seed)
     taken: list[Taken] = []
     source = feed(dut.i, beats, None if sink == "ready" else rng)
-    simulate(dut, source, drain(dut.o, count, sink, rng, taken), background=background)
+    simulate(dut, source, drain(dut.o, count, sink, rng, taken), always=tuple(background))
     return taken

@@ -68,7 +68,7 @@ def test_raw_codes(case: tuple[int, str, int, str, int], sink: Sink) -> None:
             begun = int(offered and not (ready and accepted))
 
     feeding = feed(source, [data | last << bits for data, last in beats], None if sink == "ready" else rng)
-    simulate(dut, feeding, drain(target, len(expected), sink, rng, taken), background=[switch])
+    simulate(dut, feeding, drain(target, len(expected), sink, rng, taken), always=(switch,))
     assert [t.beat for t in taken] == expected
     if sink == "ready":
         assert [t.clock for t in taken] == list(range(1, len(expected) + 1)), "not a beat a clock, or not at once"

@@ -143,7 +143,7 @@ def test_look_ups_beside_a_host(case: tuple[int, int, str, int], sink: Sink, mem
         await layers(ctx)
 
     out = drain(dut.o, phases * count, sink, np.random.default_rng(1), taken)
-    simulate(dut, main, out, background=[working])
+    simulate(dut, main, out, always=(working,))
     assert [t.beat for t in taken] == expected
     assert min(host.seen[name] for name in ("read", "written", "refused")) >= 5
     if sink == "ready":
