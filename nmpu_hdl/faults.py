@@ -15,7 +15,7 @@ __all__ = ["Faults"]
 
 
 class Faults(wiring.Component):
-    """Counts the words of memories in which an error was found; two clocks of latency.
+    """Counts the words of memories in which an error was found; three clocks of latency.
 
     Args:
         config: a configuration with ``tile.protect``.
@@ -85,10 +85,11 @@ class Faults(wiring.Component):
             with m.If(Cat(found).any()):
                 whose = asked_lane if host else _lowest(found[0] | found[1])
                 m.d.sync += [self.memory.eq(memory), self.host.eq(host), self.lane.eq(whose), self.word.eq(at)]
+        parts = [_parts(m, Cat(found), name) for found, name in ((right, "right_part"), (bad, "bad_part"))]
         m.d.comb += [
-            self.corrected.eq(_count(Cat(right))),
-            self.uncorrected.eq(_count(Cat(bad))),
-            self.busy.eq(Cat(*(part for s in sources for part in s[:2]), *right, *bad).any()),
+            self.corrected.eq(_sum(parts[0])),
+            self.uncorrected.eq(_sum(parts[1])),
+            self.busy.eq(Cat(*(part for s in sources for part in s[:2]), *right, *bad, *parts[0], *parts[1]).any()),
         ]
         return m
 
@@ -101,9 +102,18 @@ def _held(m: Module, enable: Value, value: Signal) -> Signal:
     return register
 
 
-def _count(bits: Value) -> Value:
-    """Number of ones, by a tree."""
-    parts: list[Value] = list(bits)
+def _parts(m: Module, bits: Value, name: str) -> list[Value]:
+    """Numbers of ones, of eight bits each, in registers: a count of all at once is too long a path."""
+    counts: list[Value] = []
+    for k in range(0, len(bits), 8):
+        count = Signal(4, name=f"{name}_{k // 8}")
+        m.d.sync += count.eq(_sum(list(bits[k : k + 8])))
+        counts.append(count)
+    return counts
+
+
+def _sum(parts: list[Value]) -> Value:
+    """The sum, by a tree."""
     while len(parts) > 1:
         parts = [a + b for a, b in zip(parts[::2], parts[1::2], strict=False)] + parts[len(parts) & ~1 :]
     return parts[0]
