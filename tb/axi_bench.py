@@ -18,7 +18,6 @@ from cocotb.handle import Deposit, Immediate
 from cocotbext.axi import (
     AxiLiteBus,
     AxiLiteMaster,
-    AxiResp,
     AxiStreamBus,
     AxiStreamFrame,
     AxiStreamSink,
@@ -33,35 +32,12 @@ from nmpu_hdl.program import Layer, param_words
 
 from .axi_model import Bank, Expected, Step, code_beats, expect, lanes_word, slots_of
 from .bench import plusarg
+from .lite import LiteBus
 from .programs import draw_chain, draw_codes, draw_inputs, draw_params, draw_tables
 from .stream import pattern
 from .watch import Watch
 
-__all__ = ["AxiBench", "LiteBus", "SlaveError"]
-
-
-class SlaveError(AssertionError):
-    """The unit answered SLVERR."""
-
-
-class LiteBus:
-    """The driver's way through an AXI4-Lite master."""
-
-    def __init__(self, master: AxiLiteMaster) -> None:
-        self._master = master
-
-    async def read(self, address: int) -> int:
-        """The word at a byte address."""
-        answer = await self._master.read(address, 4)
-        if answer.resp != AxiResp.OKAY:
-            raise SlaveError(f"read of {address:#x} answered {answer.resp!r}")
-        return int.from_bytes(answer.data, "little")
-
-    async def write(self, address: int, data: int) -> None:
-        """Write a word."""
-        answer = await self._master.write(address, data.to_bytes(4, "little"))
-        if answer.resp != AxiResp.OKAY:
-            raise SlaveError(f"write of {address:#x} answered {answer.resp!r}")
+__all__ = ["AxiBench"]
 
 
 class AxiBench:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from golden import LayerInputs, accumulate, block_params, finish, pool
+from golden import LayerInputs, Params, accumulate, block_params, finish, pool
 from golden.layer import Counters
 from golden.model import Activations
 from golden.protect import coded_width, decode, encode
@@ -211,14 +211,14 @@ def _flipped(config: NmpuConfig, mask: int, word: int = 0) -> tuple[int, bool, b
     return decode(kind, width, encode(kind, width, word) ^ mask)
 
 
-def _slip(config: NmpuConfig, step: Step, params: object, expected: Expected) -> Ints:
+def _slip(config: NmpuConfig, step: Step, params: Params, expected: Expected) -> Ints:
     """What the error in the first stored sum adds to it, (lanes of slot 0)."""
     assert step.sum_flip is not None
     layer, inputs = step.layer, step.inputs
     lane, mask = step.sum_flip
     one = replace(layer, vectors=1, shifts=layer.shifts[:1], sum_out=False, pooling="none")
     sums = None if inputs.sums is None else inputs.sums[:1]
-    first = int(accumulate(config, one, [params], inputs.codes[:1, :1], sums)[0, lane])  # type: ignore[list-item]
+    first = int(accumulate(config, one, [params], inputs.codes[:1, :1], sums)[0, lane])
     number = config.derived.total
     used, corrected, wrong = _flipped(config, mask, first & ((1 << number.width) - 1))
     expected.corrected += corrected

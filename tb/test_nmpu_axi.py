@@ -14,10 +14,12 @@ import numpy as np
 
 from nmpu_hdl.program import Layer, descriptor_words
 
-from .axi_bench import AxiBench, SlaveError, effort, random_columns
+from .axi_bench import AxiBench, effort, random_columns
 from .axi_model import Step, code_beats, expect, lanes_word
+from .lite import SlaveError
 from .programs import draw_chain, draw_layer
 from .stream import PATTERNS, bit
+from .watch import AxisBeat
 
 
 @cocotb.test()
@@ -301,10 +303,11 @@ async def raw_codes(dut: Any) -> None:
             for k, beat in enumerate(beats):
                 for part in range(parts):
                     got = bench.watch.results[k * parts + part]
+                    assert isinstance(got, AxisBeat)
                     columns = [beat >> (lane * raw) & ((1 << raw) - 1) for lane in range(lanes)]
                     wanted = lanes_word([column >> (part * width) for column in columns], width)
                     assert got.data == wanted, f"part {part} of beat {k}"
-                    assert got.last == (part == parts - 1 and k % slots == slots - 1)  # type: ignore[union-attr]
+                    assert got.last == (part == parts - 1 and k % slots == slots - 1)
             assert len(bench.watch.results) == parts * len(beats)
             await driver.bypass(False)
             await bench.run(*bench.chain(most=1))

@@ -11,7 +11,8 @@ from cocotbext.axi import AxiResp
 from nmpu_hdl.program import FIELDS, descriptor_stride, encode, param_words
 from nmpu_hdl.registers import Register
 
-from .axi_bench import AxiBench, SlaveError
+from .axi_bench import AxiBench
+from .lite import SlaveError
 from .programs import draw_layer
 from .stream import PATTERNS, bit
 
