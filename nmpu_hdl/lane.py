@@ -69,9 +69,9 @@ class Lane(wiring.Component):
         total: the sum, before the register that ends the front.
         sum: the sum in that register.
         neighbour, start: (with ``tile.chain`` above 1) a neighbour's sum, at the input of stage 0, and whether it is
-            added too, at the input of the front's last stage.
+            added in place of ``partial``, at the input of the front's last stage.
         residual: a code of the output format, at the input of the stage after.
-        (one port for each of :func:`tile_settings`, timed to that stage)
+        (one port for each of :func:`tile_settings`, timed to that stage; ``width`` to that of the step ``finish``)
     """
 
     def __init__(self, config: NmpuConfig) -> None:
@@ -178,8 +178,7 @@ class Lane(wiring.Component):
         """The rounding constant, where nothing stands between the offset's adder and a rounding that is half_up."""
         config = self._config
         between = config.derived.tiled or config.norm.kind != "none" or Activation.LEAKY in config.activation.modes
-        direct = not between
-        folds = direct and config.rounding.modes == (Rounding.HALF_UP,)
+        folds = not between and config.rounding.modes == (Rounding.HALF_UP,)
         return (1 << config.derived.affine.fraction) >> 1 if folds else 0
 
     def _finish(self, m: Module, a: affine.Narrow) -> Clipped:
