@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import os
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import cocotb
 import numpy as np
-from cocotb.clock import Clock
-from cocotb.handle import Deposit, Immediate
 from cocotbext.axi import (
     AxiLiteBus,
     AxiLiteMaster,
@@ -26,14 +19,13 @@ from cocotbext.axi import (
 
 from golden import LayerInputs, pack, unpack
 from golden.protect import coded_width, decode, encode
-from nmpu_hdl.config import NmpuConfig
 from nmpu_hdl.driver import Driver
 from nmpu_hdl.program import Layer, param_words
 
 from .axi_model import Bank, Expected, Step, code_beats, expect, lanes_word, slots_of
-from .bench import plusarg
 from .lite import LiteBus
 from .programs import draw_chain, draw_codes, draw_inputs, draw_params, draw_tables
+from .setup import chance, configuration, record, start_clock
 from .stream import pattern
 from .watch import Watch
 
@@ -60,8 +52,7 @@ class AxiBench:
 
     def __init__(self, dut: Any, name: str) -> None:
         self.dut, self._name = dut, name
-        self.config = NmpuConfig.model_validate_json(Path(os.environ["NMPU_CONFIG"]).read_text())
-        self.rng = np.random.default_rng([cocotb.RANDOM_SEED, zlib.crc32(name.encode())])
+        self.config, self.rng = configuration(), chance(name)
         self.banks, self.active = [Bank(self.config), Bank(self.config)], 0
         self.tables: Any = None
         self.sram: dict[int, Any] = {}
@@ -71,8 +62,7 @@ class AxiBench:
     async def __aenter__(self) -> Self:
         logging.getLogger("cocotb").setLevel(logging.WARNING)
         dut, tile = self.dut, self.config.tile
-        action = Immediate if cocotb.SIM_NAME.startswith("Verilator") else Deposit
-        Clock(dut.clk, 2, unit="ns", set_action=action).start(start_high=False)
+        start_clock(dut)
         dut.rst.value = 1
         self.master = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axil"), dut.clk, dut.rst)
         self.driver = Driver(self.config, LiteBus(self.master))
@@ -97,10 +87,7 @@ class AxiBench:
     ) -> None:
         if kind is None and self.watch.failure:
             raise self.watch.failure
-        path = Path("bench.json")
-        seen = json.loads(path.read_text()) if path.exists() else {"columns_checked": 0, "columns": 0, "seconds": 0.0}
-        seen["columns_checked"] += self.checked
-        path.write_text(json.dumps(seen))
+        record(self.checked)
 
     async def reset(self, clocks: int = 3) -> None:
         """Reset in whatever state; the memories keep what they hold, and bank 0 is the one in use."""
@@ -355,11 +342,6 @@ def _pause(target: Any, idle: Iterator[bool] | None) -> None:
         target.pause = False
     else:
         target.set_pause_generator(idle)
-
-
-def effort(count: int) -> int:
-    """``count`` times what ``+effort`` says."""
-    return count * plusarg("effort", 1)
 
 
 def random_columns(bench: AxiBench) -> Any:

@@ -3,38 +3,24 @@
 from __future__ import annotations
 
 import gc
-import json
-import os
-import zlib
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import cocotb
-import numpy as np
-from cocotb.clock import Clock
-from cocotb.handle import Deposit, Immediate
-
 from golden import Params, pack
-from nmpu_hdl.config import NmpuConfig
 from nmpu_hdl.ports import config_ports
 
 from .pins import Pins
 from .scoreboard import Scoreboard
+from .setup import chance, configuration, record, start_clock
 from .stimulus import Stimulus
 from .stream import StreamDriver, StreamMonitor, StreamSink, Traffic, bit, pattern
 from .tile import Access, Mirror, TileDriver, TileModel
 
-__all__ = ["Bench", "plusarg"]
+__all__ = ["Bench"]
 
 _PATIENCE = 500
 """Clocks without a beat taken or given after which the bench gives up; the longest pattern idles for 8."""
-
-
-def plusarg(name: str, default: int) -> int:
-    """A knob from the command line of the simulator: ``+name=value``."""
-    return int(str(cocotb.plusargs.get(name, default)))
 
 
 class Bench:
@@ -55,8 +41,7 @@ class Bench:
 
     def __init__(self, dut: Any, name: str) -> None:
         self._dut, self._name = dut, name
-        self.config = NmpuConfig.model_validate_json(Path(os.environ["NMPU_CONFIG"]).read_text())
-        self.rng = np.random.default_rng([cocotb.RANDOM_SEED, zlib.crc32(name.encode())])
+        self.config, self.rng = configuration(), chance(name)
         self.stimulus = Stimulus(self.config, self.rng)
         self.scoreboard = Scoreboard(self.config)
         self.mirror = Mirror(self.config)
@@ -76,9 +61,7 @@ class Bench:
         self.rate = {"columns": 0, "seconds": 0.0}
 
     async def __aenter__(self) -> Self:
-        # Verilator evaluates the design twice an edge, once for nothing, if the edge itself is a scheduled write.
-        action = Immediate if cocotb.SIM_NAME.startswith("Verilator") else Deposit
-        Clock(self._dut.clk, 2, unit="ns", set_action=action).start(start_high=False)
+        start_clock(self._dut)
         self._show(self.stimulus.any_pins())
         await self.reset()
         gc.freeze()  # what cocotb and NumPy have made so far stays: no need to look at it again and again
@@ -91,7 +74,7 @@ class Bench:
             if kind is None:
                 await self.finish()
         finally:
-            self._record()
+            record(self.scoreboard.columns_checked, self.rate)
 
     # -- what tests ask for --
 
@@ -235,12 +218,3 @@ class Bench:
             if self._pins.get(name) != value:
                 self._pins[name] = value
                 getattr(self._dut, name).value = value
-
-    def _record(self) -> None:
-        """Add to the numbers that the runner reads."""
-        path = Path("bench.json")
-        seen = json.loads(path.read_text()) if path.exists() else {"columns_checked": 0, "columns": 0, "seconds": 0.0}
-        seen["columns_checked"] += self.scoreboard.columns_checked
-        for name, value in self.rate.items():
-            seen[name] += value
-        path.write_text(json.dumps(seen))

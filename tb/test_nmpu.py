@@ -13,18 +13,15 @@ from typing import Any
 import cocotb
 import numpy as np
 
-from .bench import Bench, plusarg
+from .bench import Bench
+from .setup import effort, plusarg
 from .stream import PATTERNS, bit
 from .tile import Access
 
 
-def _effort(count: int) -> int:
-    return count * plusarg("effort", 1)
-
-
 def _passes(bench: Bench, columns: int) -> int:
     """As many passes as ``columns`` columns take, but at least four."""
-    return _effort(max(4, -(-columns // bench.config.array.columns)))
+    return effort(max(4, -(-columns // bench.config.array.columns)))
 
 
 @cocotb.test()
@@ -58,7 +55,7 @@ async def ties_and_ends(dut: Any) -> None:
     """Rounding ties and their neighbours, the ends of the output, the clip limits, small and one-bit operands."""
     async with Bench(dut, "ties") as bench:
         make = bench.stimulus
-        sweeps = _effort(max(1, -(-1200 // (len(make.sweep()) * bench.config.array.columns))))
+        sweeps = effort(max(1, -(-1200 // (len(make.sweep()) * bench.config.array.columns))))
         for settings in itertools.chain.from_iterable(make.sweep() for _ in range(sweeps)):
             codes = make.codes()
             await bench.write(make.aimed(codes, make.params(), settings))
@@ -70,7 +67,7 @@ async def ties_and_ends(dut: Any) -> None:
 async def any_settings(dut: Any) -> None:
     """Settings that change with every pass, back to back; legal ones, and any bits at all on the pins."""
     async with Bench(dut, "settings") as bench:
-        for _ in range(_effort(4)):
+        for _ in range(effort(4)):
             await bench.write(bench.stimulus.params())
             wild = [bench.stimulus.any_pins() for _ in range(_passes(bench, 256))]
             tame = [bench.stimulus.pins(bench.stimulus.settings()) for _ in wild]
@@ -113,7 +110,7 @@ async def active_columns(dut: Any) -> None:
         columns, make = bench.config.array.columns, bench.stimulus
         await bench.write(make.params())
         edges = {1, columns, max(columns - 1, 1), bench.config.array.lanes, min(bench.config.array.lanes + 1, columns)}
-        chosen = [*edges, *bench.rng.permutation(np.arange(1, columns + 1))[: _effort(24)].tolist()]
+        chosen = [*edges, *bench.rng.permutation(np.arange(1, columns + 1))[: effort(24)].tolist()]
         await bench.passes([make.pins(make.settings(count)) for count in chosen])
 
 
@@ -124,7 +121,7 @@ async def parameter_port(dut: Any) -> None:
         slots, lanes, rng = bench.config.array.slots, bench.config.array.lanes, bench.rng
         every = (1 << lanes) - 1
         await bench.write(bench.stimulus.params())
-        await bench.access(Access(int(slot), 0) for slot in rng.permutation(slots)[: _effort(16)])
+        await bench.access(Access(int(slot), 0) for slot in rng.permutation(slots)[: effort(16)])
 
         def anything() -> list[Access]:
             fresh = bench.stimulus.params()
@@ -135,7 +132,7 @@ async def parameter_port(dut: Any) -> None:
                 chosen.append(Access(write.slot, enables, write.word))
             return [chosen[k] for k in rng.permutation(slots)]
 
-        for _ in range(_effort(max(6, 48 // slots))):
+        for _ in range(effort(max(6, 48 // slots))):
             bench.queue(anything())
             idle = [Access(0, None)] * int(rng.integers(1, 9))
             bench.queue([part for access in anything() for part in (*idle, access)])
@@ -144,7 +141,7 @@ async def parameter_port(dut: Any) -> None:
             await bench.passes([bench.stimulus.pins(bench.stimulus.settings()) for _ in range(count)], gaps, stalls)
         await bench.drain()
         reads = [Access(slot, 0) for slot in range(slots)]
-        await bench.access(reads[: _effort(64)])
+        await bench.access(reads[: effort(64)])
         assert bench.host.reads, "no parameter was read back"
 
 
@@ -153,7 +150,7 @@ async def reset_in_mid_pass(dut: Any) -> None:
     """Nothing stale comes out after a reset, and the next pass starts with its first slot; parameters stay."""
     async with Bench(dut, "reset") as bench:
         await bench.write(bench.stimulus.params())
-        for _ in range(_effort(12)):
+        for _ in range(effort(12)):
             settings = [bench.stimulus.pins(bench.stimulus.settings()) for _ in range(3)]
             bench.begin(bench.random(settings), "none", str(bench.rng.choice(PATTERNS)))
             await bench.clocks(int(bench.rng.integers(1, 2 * bench.config.array.slots + 4)))

@@ -14,10 +14,11 @@ import numpy as np
 
 from nmpu_hdl.program import Layer, descriptor_words
 
-from .axi_bench import AxiBench, effort, random_columns
+from .axi_bench import AxiBench, random_columns
 from .axi_model import Step, code_beats, expect, lanes_word
 from .lite import SlaveError
 from .programs import draw_chain, draw_layer
+from .setup import effort
 from .stream import PATTERNS, bit
 from .watch import AxisBeat
 

@@ -12,9 +12,10 @@ from cocotbext.axi import AxiStreamFrame
 from golden.protect import coded_width
 from nmpu_hdl.program import Layer, param_words
 
-from .axi_bench import AxiBench, effort
+from .axi_bench import AxiBench
 from .axi_model import Step, expect, lanes_word
 from .programs import draw_layer
+from .setup import effort
 from .stream import PATTERNS
 
 
