@@ -21,7 +21,7 @@ from .yosys import run_script
 __all__ = ["RECIPE", "Mapped", "Netlist", "Recipe", "parse_delays", "parse_stat", "synthesize"]
 
 CACHE = "cells.cache"
-NETLIST, MODULES, FLAT, STUBS = "netlist.v", "modules.json", "flat.json", "stubs.v"
+NETLIST, BLOCKS, MODULES, FLAT, STUBS = "netlist.v", "blocks.v", "modules.json", "flat.json", "stubs.v"
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,7 @@ class Netlist:
     Args:
         top: its module.
         verilog: the flat netlist, one module named ``top`` with the ports of the source.
+        blocks: the same with its hierarchy: every module once, so that a cell's name tells the block it is in.
         modules: every module as it was mapped, by name; just the top where the design was flattened first.
         cells: cells of the flat netlist, by type.
         yosys: what Yosys says of its version.
@@ -102,6 +103,7 @@ class Netlist:
 
     top: str
     verilog: Path
+    blocks: Path
     modules: dict[str, Mapped]
     cells: dict[str, int]
     yosys: str
@@ -131,8 +133,8 @@ def synthesize(
     optimized as one, which may save a little and takes far longer.
 
     Leaves in ``work``: the script, its copies of source and library (``source.v``, ``cells.lib``), ``constr``,
-    ``command``, ``log``, ``netlist.v`` and Yosys' statistics (``modules.json``, ``flat.json``); with macros their
-    ``stubs.v``.
+    ``command``, ``log``, ``netlist.v``, ``blocks.v`` and Yosys' statistics (``modules.json``, ``flat.json``); with
+    macros their ``stubs.v``.
 
     Args:
         verilog: the source, all modules in one file.
@@ -164,7 +166,7 @@ def synthesize(
     write_together({work / name: text for name, text in files.items()})
     # A cache of our own: the one that Yosys shares takes a library that was just rewritten for the old one.
     shutil.rmtree(work / CACHE, ignore_errors=True)
-    log = run_script(script, work, (NETLIST, MODULES, FLAT))
+    log = run_script(script, work, (NETLIST, BLOCKS, MODULES, FLAT))
     shutil.rmtree(work / CACHE, ignore_errors=True)
     delays = parse_delays(log)
     counts, yosys = parse_stat((work / MODULES).read_text())
@@ -174,7 +176,7 @@ def synthesize(
         own, instances = _sorted_out(name, found, library, boxes | counts.keys(), work / "log")
         modules[name] = Mapped(name, own, instances, delays.get(name))
     cells, left = _sorted_out(top, flat[top], library, boxes, work / "log")
-    return Netlist(top, work / NETLIST, modules, cells, yosys, left)
+    return Netlist(top, work / NETLIST, work / BLOCKS, modules, cells, yosys, left)
 
 
 def parse_stat(text: str) -> tuple[dict[str, dict[str, int]], str]:
@@ -227,6 +229,7 @@ def _script(top: str, modules: list[str], flatten: bool, recipe: Recipe, stubs: 
         "setundef -zero",
         "opt_clean",
         f"tee -q -o {MODULES} stat -json",
+        f"write_verilog -noattr -noexpr -simple-lhs {BLOCKS}",
         "flatten -noscopeinfo",
         "opt_clean -purge",
         f"tee -q -o {FLAT} stat -json",

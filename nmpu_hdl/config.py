@@ -13,9 +13,10 @@ from typing import Self
 from pydantic import Field, StrictInt, model_validator
 
 from .derived import Derived
-from .formats import Overflow
+from .formats import Activation, Overflow
 from .groups import (
     ActivationGroup,
+    Arithmetic,
     Array,
     Codes,
     Group,
@@ -44,6 +45,7 @@ class NmpuConfig(Group):
 
     name: str = Field("paper", pattern=r"^[a-z][a-z0-9_-]{0,31}$", description="names the build folder and reports")
     array: Array = Array()
+    arithmetic: Arithmetic = Arithmetic()
     codes: Codes = Codes()
     scale: Scale = Scale()
     shift: Shift = Shift()
@@ -60,6 +62,15 @@ class NmpuConfig(Group):
     def _fits(self) -> Self:
         if self.tile.kind != "none":
             self._check_tile()
+        if self.how.built and self.array.lanes % self.how.built:
+            near = ", ".join(str(n) for n in range(1, self.array.lanes + 1) if self.array.lanes % n == 0)
+            raise ValueError(
+                f"how.built = {self.how.built} does not divide array.lanes = {self.array.lanes}; one of {near} would"
+            )
+        if self.arithmetic.kind == "fp16":
+            self._check_float()
+        elif self.how.stages > 4:
+            raise ValueError(f"how.stages = {self.how.stages}: arithmetic.kind = fixed has 4 at most")
         self.derived.check()
         each = self.derived.lane_inputs
         if self.array.lanes * each > _MOST_INPUTS:
@@ -69,6 +80,20 @@ class NmpuConfig(Group):
             )
         return self
 
+    def _check_float(self) -> None:
+        """What binary16 cannot do.
+
+        Raises:
+            ValueError: naming field, value and what would do.
+        """
+        odd = [mode for mode in self.activation.modes if mode not in (Activation.NONE, Activation.RELU)]
+        if odd:
+            raise ValueError(f"activation.modes: {odd[0]} is not for arithmetic.kind = fp16; none and relu would do")
+        if self.output.overflow is not Overflow.SATURATE:
+            raise ValueError(
+                f"output.overflow = {self.output.overflow}: arithmetic.kind = fp16 saturates; saturate would do"
+            )
+
     def _check_tile(self) -> None:
         """What the unit around the core needs of the other groups.
 
@@ -76,6 +101,12 @@ class NmpuConfig(Group):
             ValueError: naming field, value and what would do.
         """
         tile, out = self.tile, self.output
+        if self.arithmetic.kind != "fixed":
+            raise ValueError(
+                f"arithmetic.kind = {self.arithmetic.kind}: tile.kind = {tile.kind} is for fixed point; fixed would do"
+            )
+        if self.how.built not in (0, self.array.lanes):
+            raise ValueError(f"how.built = {self.how.built}: tile.kind = {tile.kind} builds all lanes; 0 would do")
         if self.how.stages < 2:
             raise ValueError(f"how.stages = {self.how.stages}: tile.kind = {tile.kind} needs 2 or more")
         if self.how.memory == "external":

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from .formats import MAX_INNER_WIDTH, Activation, Format, Number, Overflow
+from .float_steps import float_steps, spread
+from .formats import MAX_INNER_WIDTH, Activation, Format, Number, Overflow, Rounding
 
 if TYPE_CHECKING:
     from .config import NmpuConfig
 
-__all__ = ["STEPS", "Derived", "ParamField"]
+__all__ = ["BINARY16", "STEPS", "Derived", "ParamField"]
 
 STEPS = ("multiply", "carry", "shift", "offset", "norm", "finish")
 """The steps of a lane, in order; ``multiply`` leaves rows that ``carry`` adds, ``offset`` adds the partial sum of a
@@ -43,6 +44,10 @@ _TILE_CUTS: dict[tuple[int, bool], tuple[int, ...]] = {
 }
 
 
+BINARY16 = Number(0, 0xFFFF, 0)
+"""Bit patterns of binary16."""
+
+
 @dataclass(frozen=True)
 class ParamField:
     """A field of the parameter word of a column.
@@ -51,7 +56,7 @@ class ParamField:
         name: ``scale_p``, ``scale_n`` (or ``scale``), ``offset``, ``shift``, ``norm_scale``, ``norm_offset``.
         lsb: position of its lowest bit in the word.
         number: range of the stored integer; ``shift`` is stored less the least shift, so that it is unsigned.
-        format: the storage format, or None for ``shift``.
+        format: the storage format, or None for ``shift`` and for binary16, whose integer is the bit pattern.
     """
 
     name: str
@@ -63,6 +68,11 @@ class ParamField:
     def width(self) -> int:
         """Bits the field takes."""
         return self.format.width if self.format else self.number.width
+
+    @property
+    def about(self) -> str:
+        """How the field is to be read: its format, the range of its integer, or ``binary16``."""
+        return "binary16" if self.number == BINARY16 else str(self.format or self.number)
 
 
 class Derived:
@@ -192,6 +202,26 @@ class Derived:
 
     # -- storage --
 
+    @property
+    def floating(self) -> bool:
+        """Whether lanes work in binary16."""
+        return self._config.arithmetic.kind == "fp16"
+
+    @property
+    def layer_shift(self) -> bool:
+        """Whether the shift is a setting of a pass."""
+        return self._config.shift.granularity == "layer" and not self.floating
+
+    @property
+    def offset_shifts(self) -> int:
+        """Largest left shift of all offsets that a pass may set."""
+        return 0 if self.floating else self._config.offset.max_shift
+
+    @property
+    def roundings(self) -> tuple[Rounding, ...]:
+        """Rounding modes to choose from."""
+        return (Rounding.HALF_EVEN,) if self.floating else self._config.rounding.modes
+
     @cached_property
     def param_fields(self) -> tuple[ParamField, ...]:
         """Fields of a column's parameter word, lowest first."""
@@ -206,6 +236,8 @@ class Derived:
         if c.norm.kind == "affine":
             entries.append(("norm_scale", c.norm.scale.number, c.norm.scale))
             entries.append(("norm_offset", c.norm.offset.number, c.norm.offset))
+        if self.floating:
+            entries = [(name, BINARY16, None) for name, _, _ in entries if name != "shift"]
         fields: list[ParamField] = []
         for name, number, form in entries:
             lsb = fields[-1].lsb + fields[-1].width if fields else 0
@@ -221,7 +253,9 @@ class Derived:
 
     @cached_property
     def stage_of(self) -> dict[str, int]:
-        """The pipeline stage, from 0, in which each of :data:`STEPS` is computed."""
+        """The pipeline stage, from 0, in which each step is computed: of :data:`STEPS`, or of a lane of binary16."""
+        if self.floating:
+            return spread(float_steps(self._config), self._config.how.stages)
         cuts = (_TILE_CUTS if self.tiled else _CUTS)[self._config.how.stages, self._config.norm.kind == "affine"]
         return dict(zip(STEPS, cuts, strict=True))
 
@@ -242,9 +276,19 @@ class Derived:
         """Clocks without a beat between two layers of a program, if the second's descriptor has been read."""
         return 2
 
+    @property
+    def built(self) -> int:
+        """Lanes of hardware."""
+        return self._config.how.built or self._config.array.lanes
+
+    @property
+    def walk(self) -> int:
+        """Clocks that a beat takes: columns of it that a lane of hardware walks through."""
+        return self._config.array.lanes // self.built
+
     def pass_cycles(self, columns: int) -> int:
         """Clocks from the first beat of a pass over ``columns`` columns to its last result, if nothing stalls."""
-        return -(-columns // self._config.array.lanes) + self.latency
+        return -(-columns // self._config.array.lanes) * self.walk + self.latency
 
     # -- legality --
 
@@ -254,6 +298,8 @@ class Derived:
         Raises:
             ValueError: naming the widest value and the fields that would narrow it.
         """
+        if self.floating:  # its model works in floating point
+            return
         narrower = {
             "shifted": "a smaller guard, scale.format or codes.format, or a larger shift.min",
             "affine": "a smaller offset.format or offset.max_shift",

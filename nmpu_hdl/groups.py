@@ -21,6 +21,7 @@ from .formats import Activation, Format, Overflow, Rounding
 
 __all__ = [
     "ActivationGroup",
+    "Arithmetic",
     "Array",
     "Codes",
     "Group",
@@ -88,6 +89,20 @@ class Array(Group):
     def slots(self) -> int:
         """Beats that a pass over all columns takes."""
         return self.columns // self.lanes
+
+
+class Arithmetic(Group):
+    """The numbers that a lane works with: fixed point, or IEEE 754 binary16 as the reference to compare with."""
+
+    kind: Literal["fixed", "fp16"] = Field(
+        "fixed",
+        description="fixed; or fp16: parameters are binary16, and scale.format, shift, offset, guard, the formats of "
+        "norm and rounding are not used",
+    )
+    fused: StrictBool = Field(True, description="fp16: multiply and add round once (false: each of them rounds)")
+    lean: StrictBool = Field(
+        False, description="fp16: subnormals are 0; no NaN, no infinity: the largest exponent is one like the others"
+    )
 
 
 class Codes(Group):
@@ -222,7 +237,15 @@ class Output(Group):
 class How(Group):
     """How the unit is built; none of it changes a result."""
 
-    stages: StrictInt = Field(1, ge=1, le=4, description="pipeline registers between the codes and the activations")
+    stages: StrictInt = Field(
+        1, ge=1, le=6, description="pipeline registers between the codes and the activations; 5 and 6 for fp16 only"
+    )
+    built: StrictInt = Field(
+        0,
+        ge=0,
+        le=1024,
+        description="lanes of hardware, which the columns of a beat share in turn; divides array.lanes; 0: all of them",
+    )
     multiplier: Literal["tree", "operator"] = Field(
         "tree", description="tree: one adder tree for both products, for standard cells; operator: *, for FPGAs"
     )

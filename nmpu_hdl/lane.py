@@ -22,12 +22,12 @@ def lane_settings(config: NmpuConfig) -> dict[str, tuple[str, Number]]:
     """The run-time settings a lane takes: name -> (the step that uses it, its range).  A choice of one is not among
     them, for it is a constant."""
     settings: dict[str, tuple[str, Number]] = {}
-    if config.shift.granularity == "layer":
+    if config.derived.layer_shift:
         settings["distance"] = ("shift", Number(0, config.shift.max - config.shift.min, 0))
-    if config.offset.max_shift:
-        settings["offset_shift"] = ("offset", Number(0, config.offset.max_shift, 0))
-    if len(config.rounding.modes) > 1:
-        settings["rounding"] = ("finish", Number(0, max(mode.code for mode in config.rounding.modes), 0))
+    if config.derived.offset_shifts:
+        settings["offset_shift"] = ("offset", Number(0, config.derived.offset_shifts, 0))
+    if len(config.derived.roundings) > 1:
+        settings["rounding"] = ("finish", Number(0, max(mode.code for mode in config.derived.roundings), 0))
     if len(config.activation.modes) > 1:
         settings["activation"] = ("finish", Number(0, max(mode.code for mode in config.activation.modes), 0))
     if Activation.CLIP in config.activation.modes:

@@ -143,18 +143,18 @@ def _stream(prefix: str, bits: int, about: str, *, keep: bool = False, last: boo
 def config_ports(config: NmpuConfig) -> tuple[Port, ...]:
     """The run-time pins, sampled when the first slot of a pass is taken.  A choice of one has no pin."""
     out = config.output.format
-    rounding = max(mode.code for mode in config.rounding.modes).bit_length()
+    roundings, up = config.derived.roundings, config.derived.offset_shifts
+    rounding = max(mode.code for mode in roundings).bit_length()
     activation = max(mode.code for mode in config.activation.modes).bit_length()
     ports = [
         Port("cfg_columns", "in", config.array.columns.bit_length(), "active columns; 0 or too many: all of them"),
     ]
-    if config.shift.granularity == "layer":
+    if config.derived.layer_shift:
         span = Number(min(config.shift.min, 0), max(config.shift.max, 0), 0)
         ports.append(Port("cfg_shift", "in", span.width, "right shift; clamped to its range", span.signed))
-    if config.offset.max_shift:
-        width = config.offset.max_shift.bit_length()
-        ports.append(Port("cfg_offset_shift", "in", width, "left shift of the offsets; clamped to its range"))
-    if len(config.rounding.modes) > 1:
+    if up:
+        ports.append(Port("cfg_offset_shift", "in", up.bit_length(), "left shift of the offsets; clamped to its range"))
+    if len(roundings) > 1:
         ports.append(Port("cfg_rounding", "in", rounding, "0 floor, 1 half_up, 2 half_even, 3 half_away"))
     if len(config.activation.modes) > 1:
         ports.append(Port("cfg_activation", "in", activation, "0 none, 1 relu, 2 clip, 3 leaky"))

@@ -27,6 +27,8 @@ _TINY: dict[str, Any] = {
 PRESETS: dict[str, dict[str, Any]] = {
     # Ferro et al., ISCAS 2024: the defaults of every field, where the paper or a measurement gives one.
     "paper": {"name": "paper"},
+    # The paper's starting point: the same unit with one lane of binary16 for all columns.
+    "fp16-ldpu": {"name": "fp16-ldpu", "arithmetic": {"kind": "fp16"}, "how": {"built": 1}},
     # Small enough for exhaustive tests, gate-level simulation and a first look at the waves.
     "tiny": {"name": "tiny", **_TINY},
     # The paper's lane in a whole near-memory unit, as one would put it beside a crossbar; memories are macros.

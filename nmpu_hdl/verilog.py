@@ -18,7 +18,6 @@ from amaranth.lib import wiring
 from . import __version__
 from .axi import NmpuAxi
 from .config import NmpuConfig
-from .derived import STEPS
 from .macros import macros
 from .modules import ModuleLibrary
 from .ports import top_name, top_ports
@@ -110,7 +109,7 @@ def manifest(config: NmpuConfig) -> dict[str, Any]:
                     "lsb": f.lsb,
                     "width": f.width,
                     "signed": f.number.signed,
-                    "format": str(f.format or f.number),
+                    "format": f.about,
                 }
                 for f in derived.param_fields
             ],
@@ -119,8 +118,8 @@ def manifest(config: NmpuConfig) -> dict[str, Any]:
         **(_tile_manifest(config) if derived.tiled else {}),
         "latency_cycles": derived.latency,
         "pass_cycles": derived.pass_cycles(config.array.columns),
-        "stage_of": {step: derived.stage_of[step] for step in STEPS},
-        "numbers": {name: str(getattr(derived, name)) for name in ranges},
+        "stage_of": derived.stage_of,
+        "numbers": {} if derived.floating else {name: str(getattr(derived, name)) for name in ranges},
         "versions": {"nmpu-hdl": __version__, "amaranth": version("amaranth"), "yosys": version("pyosys")},
         "config": json.loads(config.model_dump_json()),
     }

@@ -69,7 +69,7 @@ def test_measure_without_tools() -> None:
         "leaf": Mapped("leaf", {"NOR2_X1": 1}, {}, 120.0),
     }
     cells = {"INV_X1": 3, "DFF_X1": 4, "NAND2_X1": 8, "NOR2_X1": 4}
-    result = measure(Netlist("nmpu", Path("netlist.v"), modules, cells, "0"), Library.read())
+    result = measure(Netlist("nmpu", Path("netlist.v"), Path("blocks.v"), modules, cells, "0"), Library.read())
     assert result.ge == pytest.approx(3 * 0.67 + 4 * 5.67 + 8 + 4)
     assert result.sequential_ge == pytest.approx(4 * 5.67)
     assert result.lane_ge == pytest.approx(2 * 5.67 + 4)
@@ -196,7 +196,7 @@ def test_macros_in_um2(tmp_path: Path) -> None:
         MacroArea(name="a", instances=2, words=4, bits=8, area_um2=10.0, ge=5.0),
         MacroArea(name="b", instances=1, words=4, bits=8, area_um2=None, ge=None),
     ]
-    result = measure(Netlist("nmpu", Path("netlist.v"), modules, {"NAND2_X1": 3}, "0"), library, boxes)
+    result = measure(Netlist("nmpu", Path("netlist.v"), Path("blocks.v"), modules, {"NAND2_X1": 3}, "0"), library, boxes)
     assert (result.ge, result.area_um2) == (3 + 2 * 5, 3 * 2 + 2 * 10)
 
 

@@ -1,0 +1,55 @@
+"""The steps of a lane of binary16, and how they are spread over the stages of a pipeline."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .config import NmpuConfig
+
+__all__ = ["float_steps", "spread"]
+
+_DELAYS = {
+    "convert": 9,
+    "multiply": 17,
+    "products": 8,
+    "add": 16,
+    "normalize": 12,
+    "round": 9,
+    "finish": 14,
+}
+"""Rough delay of each kind of step in gates, from timing of lanes with a register after each."""
+
+
+def float_steps(config: NmpuConfig) -> tuple[str, ...]:
+    """The steps in order: each sum is ``add``, ``normalize``, ``round`` with its number behind.
+
+    ``convert``: counts to binary16, parameters unpacked.  ``multiply``: exact products, ``products``: rounded (only
+    where multiply and add are separate).  Sums ``1`` (and ``2``): products and offset.  With a second affine stage
+    ``multiply_n``, (``products_n``,) and the sum ``n``.  ``finish``: ReLU, to an integer, saturated.
+    """
+    fused, two = config.arithmetic.fused, config.codes.counts == 2
+    products = () if fused else ("products",)
+    steps = ["convert", "multiply", *products, *_sum("1"), *(_sum("2") if two else ())]
+    if config.norm.kind == "affine":
+        steps += ["multiply_n", *(f"{step}_n" for step in products), *_sum("n")]
+    return (*steps, "finish")
+
+
+def _sum(name: str) -> tuple[str, ...]:
+    return tuple(f"{step}_{name}" for step in ("add", "normalize", "round"))
+
+
+def spread(steps: Sequence[str], stages: int) -> dict[str, int]:
+    """The stage of each step, from 0, such that the longest stage is as short as can be; ties to the earlier cut."""
+    delays = [_DELAYS[step.partition("_")[0]] for step in steps]
+    stages = min(stages, len(steps))
+
+    def longest(cuts: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:
+        edges = (0, *cuts, len(steps))
+        return max(sum(delays[a:b]) for a, b in itertools.pairwise(edges)), cuts
+
+    _, cuts = min(longest(cuts) for cuts in itertools.combinations(range(1, len(steps)), stages - 1))
+    return {step: sum(k >= cut for cut in cuts) for k, step in enumerate(steps)}
