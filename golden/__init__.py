@@ -3,7 +3,7 @@
 Knows the configuration and no hardware: nothing here imports Amaranth.
 """
 
-from . import activation, affine
+from . import activation, affine, float16
 from .calibration import BatchNorm, Quantized, dequantize, quantize
 from .layer import Counters, LayerResult, accumulate, finish, pool, run_layer
 from .model import Activations, forward, taps
@@ -27,6 +27,7 @@ __all__ = [
     "block_params",
     "dequantize",
     "finish",
+    "float16",
     "forward",
     "look_up",
     "pack",

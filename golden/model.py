@@ -15,6 +15,7 @@ from nmpu_hdl.settings import PassSettings
 from . import affine
 from .activation import clip, leaky, relu, saturate
 from .checks import check_range, checked_residual
+from .float_model import float_values
 from .params import Params
 from .requantize import requantize
 
@@ -62,7 +63,7 @@ def forward(
         config: the configuration.
         codes: integers (..., counts, columns) within ``codes.format``; ``counts`` is there even if it is 1.  As many
             columns as ``settings`` says are active, or more, of which the first are used.
-        params: the parameters of at least as many columns.
+        params: the parameters of at least as many columns; bit patterns where the configuration is of binary16.
         settings: the settings of these passes; None means the defaults of :meth:`PassSettings.of`.
         residual: codes of ``output.format``, (..., columns); needed just where ``settings.residual`` is not None.
 
@@ -74,13 +75,15 @@ def forward(
     """
     settings = settings or PassSettings.of(config)
     array, extra = _checked(config, codes, params, settings, residual)
-    dtype, columns = inner_dtype(config), settings.columns
+    dtype, columns = _dtype(config), settings.columns
     chosen = params.first(columns).astype(dtype)
     lead = array.shape[:-2]
     rows = array.reshape(-1, *array.shape[-2:])
     more = None if extra is None else extra.reshape(-1, columns)
 
     def steps(block: slice) -> dict[str, Any]:
+        if config.derived.floating:
+            return float_values(config, rows[block].astype(dtype), chosen, settings)
         first = affine_steps(config, rows[block].astype(dtype), chosen, settings)
         added = None if more is None else more[block].astype(dtype)
         return finish_steps(config, first["affine"], chosen, settings, added)
@@ -102,12 +105,14 @@ def taps(
     Returns:
         ``product`` (m), ``shifted`` (t), ``affine`` (a), ``normed`` (a after norm), ``joined`` (with the residual),
         ``sloped`` (after leaky), ``rounded`` and ``activated`` (y), ``y``, ``low``, ``high``; each (..., active
-        columns).
+        columns).  Those of binary16 are the ones of :func:`golden.float_model.float_values`.
     """
     settings = settings or PassSettings.of(config)
     array, extra = _checked(config, codes, params, settings, residual)
-    dtype = inner_dtype(config)
+    dtype = _dtype(config)
     chosen = params.first(settings.columns).astype(dtype)
+    if config.derived.floating:
+        return float_values(config, array.astype(dtype), chosen, settings)
     first = affine_steps(config, array.astype(dtype), chosen, settings)
     added = None if extra is None else extra.astype(dtype)
     return first | finish_steps(config, first["affine"], chosen, settings, added)
@@ -178,8 +183,12 @@ def run_blocks(config: NmpuConfig, rows: int, columns: int, steps: Callable[[sli
     return result
 
 
+def _dtype(config: NmpuConfig) -> type[np.signedinteger]:
+    return np.int64 if config.derived.floating else inner_dtype(config)
+
+
 def inner_dtype(config: NmpuConfig) -> type[np.signedinteger]:
-    """int32 where every inner value fits with a bit to spare for the rounding term, else int64."""
+    """Of fixed point: int32 where every inner value fits with a bit to spare for the rounding term, else int64."""
     d = config.derived
     widest = max(n.width for n in (d.product, d.shifted, d.total, d.norm_sum, d.joined, d.sloped)) + 1
     assert widest <= MAX_INNER_WIDTH + 1  # Derived.check refuses the rest

@@ -19,6 +19,8 @@ Ints = NDArray[np.signedinteger]
 class Params:
     """The integer parameters of a pass, int64, one of each a column.
 
+    Where ``arithmetic.kind`` is ``fp16``, all are bit patterns of binary16, 0..65535, and ``shift`` is None.
+
     Args:
         scales: (counts, columns) codes of ``scale.format``.
         offset: (columns,) codes of ``offset.format``.
@@ -88,9 +90,8 @@ class Params:
             wrong = np.flatnonzero((value < field.number.low) | (value > field.number.high))
             if wrong.size:
                 span = f"{field.number.low}..{field.number.high}"
-                raise ValueError(
-                    f"{field.name} of column {wrong[0]} is {value[wrong[0]]}, outside {field.format or span} ({span})"
-                )
+                where = "binary16" if config.derived.floating else field.format or span
+                raise ValueError(f"{field.name} of column {wrong[0]} is {value[wrong[0]]}, outside {where} ({span})")
             stored[field.name] = value
         return stored
 
@@ -103,7 +104,7 @@ def pack(config: NmpuConfig, params: Params) -> list[int]:
     """
     if params.columns > config.array.columns:
         raise ValueError(f"{params.columns} columns do not fit an array of {config.array.columns}")
-    width, lanes = config.derived.param_width, config.array.lanes
+    width, lanes = config.derived.param_width, config.derived.built
     words = np.zeros(config.array.columns, dtype=object)
     stored = params.fields(config)
     for field in config.derived.param_fields:
@@ -115,7 +116,7 @@ def pack(config: NmpuConfig, params: Params) -> list[int]:
 
 def unpack(config: NmpuConfig, slots: list[int]) -> Params:
     """The inverse of :func:`pack`, for all columns."""
-    width, lanes = config.derived.param_width, config.array.lanes
+    width, lanes = config.derived.param_width, config.derived.built
     words = [(slot >> (width * lane)) & ((1 << width) - 1) for slot in slots for lane in range(lanes)]
     fields: dict[str, Ints] = {}
     for field in config.derived.param_fields:

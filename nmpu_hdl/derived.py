@@ -72,7 +72,7 @@ class ParamField:
     @property
     def about(self) -> str:
         """How the field is to be read: its format, the range of its integer, or ``binary16``."""
-        return "binary16" if self.number == BINARY16 else str(self.format or self.number)
+        return "binary16" if self.format is None and self.number == BINARY16 else str(self.format or self.number)
 
 
 class Derived:
@@ -285,6 +285,11 @@ class Derived:
     def walk(self) -> int:
         """Clocks that a beat takes: columns of it that a lane of hardware walks through."""
         return self._config.array.lanes // self.built
+
+    @property
+    def words(self) -> int:
+        """Words of the parameter memory, each with the parameters of as many columns as lanes are built."""
+        return self._config.array.columns // self.built
 
     def pass_cycles(self, columns: int) -> int:
         """Clocks from the first beat of a pass over ``columns`` columns to its last result, if nothing stalls."""

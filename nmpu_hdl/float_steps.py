@@ -45,7 +45,6 @@ def _sum(name: str) -> tuple[str, ...]:
 def spread(steps: Sequence[str], stages: int) -> dict[str, int]:
     """The stage of each step, from 0, such that the longest stage is as short as can be; ties to the earlier cut."""
     delays = [_DELAYS[step.partition("_")[0]] for step in steps]
-    stages = min(stages, len(steps))
 
     def longest(cuts: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:
         edges = (0, *cuts, len(steps))

@@ -85,7 +85,7 @@ def macros(config: NmpuConfig) -> tuple[Macro, ...]:
         return ()
     lanes, derived, tile = config.array.lanes, config.derived, config.tile
     if not derived.tiled:
-        return (Macro("params", config.array.slots, lanes * derived.param_width, lanes),)
+        return (Macro("params", derived.words, derived.built * derived.param_width, derived.built),)
     word, total = (coded_bits(tile.protect, width) for width in (derived.param_width, derived.total.width))
     found = [
         Macro("params", param_words(config), lanes * word, lanes),

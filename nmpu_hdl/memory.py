@@ -27,12 +27,13 @@ class TileSignature(wiring.Signature):
     """
 
     def __init__(self, config: NmpuConfig) -> None:
-        word = config.array.lanes * config.derived.param_width
+        built = config.derived.built
+        word = built * config.derived.param_width
         super().__init__(
             {
                 "en": Out(1),
-                "we": Out(config.array.lanes),
-                "addr": Out(range(max(config.array.slots, 2))),
+                "we": Out(built),
+                "addr": Out(range(max(config.derived.words, 2))),
                 "wdata": Out(word),
                 "rdata": In(word),
             }
@@ -54,15 +55,15 @@ class ParamMemory(wiring.Component):
         m = Module()
         config, tile, width = self._config, self.tile, self._config.derived.param_width
         if config.how.memory == "macro":
-            sram = OnePort("params", config.array.slots, width, config.array.lanes, "macro")
+            sram = OnePort("params", config.derived.words, width, config.derived.built, "macro")
             place(m, platform, "params_memory", sram)
             m.d.comb += [getattr(sram, name).eq(getattr(tile, name)) for name in ("en", "we", "addr", "wdata")]
             m.d.comb += tile.rdata.eq(sram.rdata)
             return m
         read = Signal()
         m.d.comb += read.eq(tile.en & ~tile.we.any())
-        for k in range(config.array.lanes):
-            words = LaneMemory(width, config.array.slots)
+        for k in range(config.derived.built):
+            words = LaneMemory(width, config.derived.words)
             place(m, platform, "words", words, f"words_{k}")
             m.d.comb += [
                 words.write.eq(tile.en & tile.we[k]),
@@ -93,7 +94,7 @@ class TileArbiter(wiring.Component):
         super().__init__(
             {
                 "host": In(tile),
-                "fetch_addr": In(range(max(config.array.slots, 2))),
+                "fetch_addr": In(range(max(config.derived.words, 2))),
                 "fetch_en": In(1),
                 "fresh": Out(1),
                 "tile": Out(tile),

@@ -171,11 +171,12 @@ def memory_ports(config: NmpuConfig, prefix: str, *, host: bool) -> tuple[Port, 
     """
     drive: Direction = "in" if host else "out"
     answer: Direction = "out" if host else "in"
-    word = config.array.lanes * config.derived.param_width
-    address = max((config.array.slots - 1).bit_length(), 1)
+    built, words = config.derived.built, config.derived.words
+    word = built * config.derived.param_width
+    address = max((words - 1).bit_length(), 1)
     return (
         Port(f"{prefix}_en", drive, 1, "access in this cycle"),
-        Port(f"{prefix}_we", drive, config.array.lanes, "write this lane's word; all 0: read"),
+        Port(f"{prefix}_we", drive, built, "write this lane's word; all 0: read"),
         Port(f"{prefix}_addr", drive, address, "slot"),
         Port(f"{prefix}_wdata", drive, word, "parameter words, lane 0 lowest"),
         Port(f"{prefix}_rdata", answer, word, "parameter words of the slot read in the cycle before"),

@@ -17,9 +17,11 @@ __all__ = ["Sequencer", "side_layout"]
 
 
 def side_layout(config: NmpuConfig) -> data.StructLayout:
-    """What travels with a beat: the settings of its pass, its active lanes, and whether it is the last."""
+    """What travels with a beat: the settings of its pass, its active lanes, whether it is the last, and, where lanes
+    walk, which group of its columns this is."""
     settings = {name: shape(number) for name, (_, number) in lane_settings(config).items()}
-    return data.StructLayout({"last": 1, "active": range(config.array.lanes + 1), **settings})
+    walk = {"group": range(config.derived.walk)} if config.derived.walk > 1 else {}
+    return data.StructLayout({"last": 1, "active": range(config.array.lanes + 1), **settings, **walk})
 
 
 class Sequencer(wiring.Component):
@@ -36,6 +38,7 @@ class Sequencer(wiring.Component):
         take: a beat is taken in this clock.
         side: what accompanies the beat that is due.
         slot: the slot that is due in the next clock.
+        group: (where lanes walk) the group of the beat's columns that is due.
         current: (in a tile) the slot that is due now.
         restart: (in a tile) begin with the first slot of a pass, whatever was taken of the one before.
     """
@@ -49,6 +52,7 @@ class Sequencer(wiring.Component):
                 "take": In(1),
                 "side": Out(side_layout(config)),
                 "slot": Out(slots),
+                **({"group": In(range(config.derived.walk))} if config.derived.walk > 1 else {}),
                 **({"current": Out(slots), "restart": In(1)} if config.derived.tiled else {}),
             }
         )
@@ -73,6 +77,8 @@ class Sequencer(wiring.Component):
         m.d.sync += slot.eq(self.slot)
         with m.If(self.take):
             m.d.sync += [remaining.eq(left - array.lanes), first.eq(self.side.last)]
+        if self._config.derived.walk > 1:
+            m.d.comb += self.side.group.eq(self.group)
         if self._config.derived.tiled:
             m.d.comb += self.current.eq(slot)
             with m.If(self.restart):

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from .config import NmpuConfig
+from .float_lane import FloatLane
 from .lane import Lane, lane_settings
 from .memory import ParamMemory, TileArbiter
 from .modules import place
 from .ports import Port, config_ports, top_ports
 from .sequencer import Sequencer, side_layout
 from .stage import Pipeline
+from .walker import Collector, Walker
 
 __all__ = ["Nmpu"]
 
@@ -25,6 +28,9 @@ class Nmpu(wiring.Component):
     A pass over C columns takes ``ceil(C / lanes)`` beats and shows its last result ``how.stages`` clocks after its
     last beat was taken.  A beat flows each clock, within a pass and from one to the next, unless the source or the sink
     stalls or the host uses the parameter port.
+
+    Where fewer lanes are built, a beat takes ``derived.walk`` clocks, and is taken in the last of them.  A write to the
+    parameters makes the walk through a beat start over, so that all its columns see the same.
 
     Args:
         config: the configuration.
@@ -44,24 +50,31 @@ class Nmpu(wiring.Component):
         place(m, platform, "arbiter", arbiter)
         place(m, platform, "pipeline", pipeline)
 
-        take = Signal()
+        take, step = Signal(), Signal()
         for port in config_ports(config):
             m.d.comb += getattr(sequencer, port.name).eq(getattr(self, port.name))
         m.d.comb += [
-            self.s_axis_tready.eq(arbiter.fresh & pipeline.i.ready),
             pipeline.i.valid.eq(arbiter.fresh & self.s_axis_tvalid),
             pipeline.i.payload.eq(sequencer.side),
+            step.eq(pipeline.i.valid & pipeline.i.ready),
             take.eq(self.s_axis_tvalid & self.s_axis_tready),
             sequencer.take.eq(take),
-            arbiter.fetch_addr.eq(sequencer.slot),
-            arbiter.fetch_en.eq(take | ~arbiter.fresh),
+            arbiter.fetch_en.eq(step | ~arbiter.fresh),
             self.frame_error.eq(take & (self.s_axis_tlast != sequencer.side.last)),
-            self.m_axis_tvalid.eq(pipeline.o.valid),
             self.m_axis_tlast.eq(pipeline.o.payload.last),
-            pipeline.o.ready.eq(self.m_axis_tready),
         ]
         self._connect_memory(m, platform, arbiter)
-        self._connect_lanes(m, platform, arbiter, pipeline)
+        results = self._connect_lanes(m, platform, arbiter, pipeline)
+        if config.derived.walk > 1:
+            results = self._walk(m, platform, step, sequencer, arbiter, pipeline, results)
+        else:
+            m.d.comb += [
+                self.s_axis_tready.eq(arbiter.fresh & pipeline.i.ready),
+                arbiter.fetch_addr.eq(sequencer.slot),
+                self.m_axis_tvalid.eq(pipeline.o.valid),
+                pipeline.o.ready.eq(self.m_axis_tready),
+            ]
+        self._connect_results(m, pipeline, results)
         return m
 
     def _connect_memory(self, m: Module, platform: Any, arbiter: TileArbiter) -> None:
@@ -75,26 +88,77 @@ class Nmpu(wiring.Component):
             place(m, platform, "memory", tile)
             wiring.connect(m, arbiter.tile, tile.tile)
 
-    def _connect_lanes(self, m: Module, platform: Any, arbiter: TileArbiter, pipeline: Pipeline) -> None:
-        config, stage_of = self.config, self.config.derived.stage_of
-        lanes = [Lane(config) for _ in range(config.array.lanes)]
-        active = [Signal(name=f"active_{k}") for k in range(config.array.lanes)]
+    def _connect_lanes(
+        self, m: Module, platform: Any, arbiter: TileArbiter, pipeline: Pipeline
+    ) -> list[Lane] | list[FloatLane]:
+        config, derived = self.config, self.config.derived
+        make = FloatLane if derived.floating else Lane
+        lanes = [make(config) for _ in range(derived.built)]
+        codes = self._codes_of_group(m, pipeline)
         for k, lane in enumerate(lanes):
             place(m, platform, "lane", lane, f"lane_{k}")
             m.d.comb += [
-                lane.codes.eq(self.s_axis_tdata.word_select(k, len(lane.codes))),
+                lane.codes.eq(codes.word_select(k, len(lane.codes))),
                 lane.param.eq(arbiter.tile.rdata.word_select(k, len(lane.param))),
                 lane.enable.eq(pipeline.enable),
-                active[k].eq(pipeline.o.payload.active > k),
             ]
             for name, (step, _) in lane_settings(config).items():
-                m.d.comb += getattr(lane, name).eq(getattr(pipeline.at[stage_of[step]], name))
+                m.d.comb += getattr(lane, name).eq(getattr(pipeline.at[derived.stage_of[step]], name))
+        return lanes
+
+    def _codes_of_group(self, m: Module, pipeline: Pipeline) -> Value:
+        """Codes of the columns that the lanes are to take."""
+        config = self.config
+        if config.derived.walk == 1:
+            return self.s_axis_tdata
+        width = config.derived.built * config.codes.counts * config.codes.format.width
+        codes = Signal(width, name="codes")
+        with m.Switch(pipeline.i.payload.group):
+            for group in range(config.derived.walk):
+                with m.Case(group):
+                    m.d.comb += codes.eq(self.s_axis_tdata.word_select(group, width))
+        return codes
+
+    def _walk(
+        self,
+        m: Module,
+        platform: Any,
+        step: Signal,
+        sequencer: Sequencer,
+        arbiter: TileArbiter,
+        pipeline: Pipeline,
+        lanes: Sequence[Any],
+    ) -> Sequence[Any]:
+        """Lanes that walk through the columns of a beat; returns the results of all its columns."""
+        walker, collector = Walker(self.config), Collector(self.config)
+        place(m, platform, "walker", walker)
+        place(m, platform, "collector", collector)
+        complete = Signal()
         m.d.comb += [
-            self.m_axis_tdata.eq(Cat(Mux(on, lane.y, 0) for on, lane in zip(active, lanes, strict=True))),
+            walker.step.eq(step),
+            walker.again.eq(self.param_en & self.param_we.any()),
+            walker.slot.eq(sequencer.slot),
+            sequencer.group.eq(walker.group),
+            arbiter.fetch_addr.eq(walker.word),
+            self.s_axis_tready.eq(arbiter.fresh & pipeline.i.ready & walker.final),
+            complete.eq(pipeline.o.payload.group == self.config.derived.walk - 1),
+            self.m_axis_tvalid.eq(pipeline.o.valid & complete),
+            pipeline.o.ready.eq(self.m_axis_tready | ~complete),
+            collector.load.eq(pipeline.o.valid),
+            collector.group.eq(pipeline.o.payload.group),
+            collector.i.eq(Cat(*(Cat(lane.y, lane.low, lane.high) for lane in lanes))),
+        ]
+        return [collector.o[k] for k in range(self.config.array.lanes)]
+
+    def _connect_results(self, m: Module, pipeline: Pipeline, results: Sequence[Any]) -> None:
+        active = [Signal(name=f"active_{k}") for k in range(self.config.array.lanes)]
+        m.d.comb += [on.eq(pipeline.o.payload.active > k) for k, on in enumerate(active)]
+        m.d.comb += [
+            self.m_axis_tdata.eq(Cat(Mux(on, lane.y, 0) for on, lane in zip(active, results, strict=True))),
             self.m_axis_tuser.eq(
                 Cat(
-                    *(on & lane.low for on, lane in zip(active, lanes, strict=True)),
-                    *(on & lane.high for on, lane in zip(active, lanes, strict=True)),
+                    *(on & lane.low for on, lane in zip(active, results, strict=True)),
+                    *(on & lane.high for on, lane in zip(active, results, strict=True)),
                 )
             ),
         ]

@@ -105,7 +105,7 @@ class Bench:
 
     def writes(self, params: Params) -> list[Access]:
         """The accesses that write ``params``."""
-        every = (1 << self.config.array.lanes) - 1
+        every = (1 << self.config.derived.built) - 1
         return [Access(slot, every, word) for slot, word in enumerate(pack(self.config, params))]
 
     async def access(self, accesses: Iterable[Access]) -> None:
@@ -186,7 +186,7 @@ class Bench:
             traffic = source.traffic
             assert traffic is not None
             slot = board.slot
-            last = board.take(traffic, taken, self.mirror.words[slot], self._pins, self.now)
+            last = board.take(traffic, taken, self.mirror.beat(slot), self._pins, self.now)
             if wrong is (last == bool(traffic.last[taken])):
                 shown = traffic.last[taken]
                 raise AssertionError(f"frame_error is {int(wrong)} in slot {slot}, tlast {shown}, last {last}")

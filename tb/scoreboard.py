@@ -72,13 +72,13 @@ class Scoreboard:
         """The slot that is due."""
         return len(self._open.beats) if self._open else 0
 
-    def take(self, traffic: Traffic, index: int, word: int, pins: Pins, clock: int) -> bool:
+    def take(self, traffic: Traffic, index: int, words: list[int], pins: Pins, clock: int) -> bool:
         """A beat was taken.
 
         Args:
             traffic: holds its codes.
             index: where.
-            word: parameter word of its slot, as the memory held it.
+            words: parameter words of its slot, as the memory held them.
             pins: the settings pins in that clock.
             clock: number of the clock.
 
@@ -91,7 +91,7 @@ class Scoreboard:
             self.passes_taken += 1
         current = self._open
         current.beats.append((traffic, index))
-        current.words.append(word)
+        current.words += words
         self.taken.append(clock)
         last = len(current.beats) * self._lanes >= current.settings.columns
         if last:

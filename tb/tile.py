@@ -18,7 +18,7 @@ class Access:
     """One clock of the port.
 
     Args:
-        slot: the address.
+        slot: the address of the word.
         enables: lanes that are written; 0 reads; None leaves the port alone for a clock.
         word: parameter words of all lanes.
     """
@@ -32,14 +32,19 @@ class Mirror:
     """What the parameter memory holds, by the accesses that it accepted.
 
     Attributes:
-        words: the content of each slot.
+        words: the content of each word; a beat needs as many as ``derived.walk``.
         written: the bits of it that have ever been written.
     """
 
     def __init__(self, config: NmpuConfig) -> None:
-        self.words = [0] * config.array.slots
-        self.written = [0] * config.array.slots
-        self._geometry = config.array.lanes, config.derived.param_width
+        self.words = [0] * config.derived.words
+        self.written = [0] * config.derived.words
+        self._geometry = config.derived.built, config.derived.param_width
+        self._walk = config.derived.walk
+
+    def beat(self, slot: int) -> list[int]:
+        """The words of a slot."""
+        return self.words[slot * self._walk : (slot + 1) * self._walk]
 
     def write(self, slot: int, enables: int, word: int) -> None:
         """Write the enabled lanes."""
