@@ -8,7 +8,7 @@ from amaranth.hdl import C, Const, Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from . import float16
+from . import float16, float_codes
 from .config import NmpuConfig
 from .fixed import Fixed, shape
 from .float16 import Product
@@ -59,18 +59,18 @@ class FloatLane(wiring.Component):
         ]
         offset = fields["offset"]
         if config.arithmetic.fused:  # one exact product after the other is added to the offset
-            a = steps.parameter("offset", offset, "add_1")
+            a = steps.parameter("offset", offset, "align_1")
             for k, term in enumerate(terms, 1):
                 a = steps.sum(str(k), term, a)
         else:  # the rounded products are added first
             a = terms[0] if len(terms) == 1 else steps.sum("1", *terms)
             last = str(len(terms))
-            a = steps.sum(last, a, steps.parameter("offset", offset, f"add_{last}"))
+            a = steps.sum(last, a, steps.parameter("offset", offset, f"align_{last}"))
         if config.norm.kind == "affine":
             scale = steps.parameter("norm_scale", fields["norm_scale"], "multiply_n")
-            shift_in = steps.parameter("norm_offset", fields["norm_offset"], "add_n")
+            shift_in = steps.parameter("norm_offset", fields["norm_offset"], "align_n")
             a = steps.sum("n", steps.product("_n", a, scale), shift_in)
-        result = float16.to_integer(m, steps.carried("a", a, "finish"), config.output.format, self._relu())
+        result = float_codes.to_integer(m, steps.carried("a", a, "finish"), config.output.format, self._relu())
         end = config.how.stages
         for name, value in result._asdict().items():
             m.d.comb += getattr(self, name).eq(steps.delay(Value.cast(value), end - 1, end, name))
@@ -121,12 +121,12 @@ class _Steps:
 
     def count(self, code: Fixed) -> _Made:
         """A code as binary16."""
-        return _Made(float16.from_integer(self._m, code, lean=self._lean), self._stage_of["convert"])
+        return _Made(float_codes.from_integer(self._m, code, lean=self._lean), self._stage_of["convert"])
 
     def parameter(self, name: str, bits: Value, step: str) -> _Made:
         """A parameter, unpacked in the stage before the one that uses it, if there is one."""
         stage = max(self._stage_of[step] - 1, 0)
-        return _Made(float16.unpack(self._m, self.delay(bits, 0, stage, name), lean=self._lean), stage)
+        return _Made(float_codes.unpack(self._m, self.delay(bits, 0, stage, name), lean=self._lean), stage)
 
     def product(self, suffix: str, a: _Made, b: _Made, *, negative: bool = False) -> _Made:
         """``a * b`` or ``-a * b``: exact where multiply and add are fused, else rounded."""
@@ -143,9 +143,11 @@ class _Steps:
     def sum(self, name: str, a: _Made, b: _Made) -> _Made:
         """``a + b``, rounded; ``a`` may be an exact product."""
         m, stage_of = self._m, self._stage_of
-        add, normalize, round_ = (f"{step}_{name}" for step in ("add", "normalize", "round"))
-        left, right = self.carried(f"left_{name}", a, add), self.carried(f"right_{name}", b, add)
-        total = (float16.fused if isinstance(left, Product) else float16.add)(m, left, right)
-        whole = self.carried(f"sum_{name}", _Made(total, stage_of[add]), normalize)
+        align, add, normalize, round_ = (f"{step}_{name}" for step in ("align", "add", "normalize", "round"))
+        left, right = self.carried(f"left_{name}", a, align), self.carried(f"right_{name}", b, align)
+        exact = isinstance(left, Product)
+        both = (float16.align_product if exact else float16.align)(m, left, right)
+        both = self.carried(f"aligned_{name}", _Made(both, stage_of[align]), add)
+        whole = self.carried(f"sum_{name}", _Made(float16.total(m, both), stage_of[add]), normalize)
         raw = self.carried(f"raw_{name}", _Made(float16.normalize(whole), stage_of[normalize]), round_)
         return _Made(float16.rounded(m, raw, lean=self._lean), stage_of[round_])

@@ -19,7 +19,7 @@ class TileSignature(wiring.Signature):
     """A single-port synchronous SRAM, seen from its user.
 
     In a clock with ``en`` high: if a bit of ``we`` is high, the words of those lanes are written at ``addr``; if none
-    is, the slot at ``addr`` is read and ``rdata`` shows it from the next clock until the next access.  What ``rdata``
+    is, the words at ``addr`` are read and ``rdata`` shows it from the next clock until the next access.  What ``rdata``
     shows after a write is undefined.
 
     Args:

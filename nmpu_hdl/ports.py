@@ -174,12 +174,14 @@ def memory_ports(config: NmpuConfig, prefix: str, *, host: bool) -> tuple[Port, 
     built, words = config.derived.built, config.derived.words
     word = built * config.derived.param_width
     address = max((words - 1).bit_length(), 1)
+    walk = config.derived.walk
+    where = "slot" if walk == 1 else f"slot * {walk} + group of {built} of its columns"
     return (
         Port(f"{prefix}_en", drive, 1, "access in this cycle"),
         Port(f"{prefix}_we", drive, built, "write this lane's word; all 0: read"),
-        Port(f"{prefix}_addr", drive, address, "slot"),
+        Port(f"{prefix}_addr", drive, address, where),
         Port(f"{prefix}_wdata", drive, word, "parameter words, lane 0 lowest"),
-        Port(f"{prefix}_rdata", answer, word, "parameter words of the slot read in the cycle before"),
+        Port(f"{prefix}_rdata", answer, word, "parameter words read in the cycle before"),
     )
 
 

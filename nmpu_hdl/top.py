@@ -64,7 +64,7 @@ class Nmpu(wiring.Component):
             self.m_axis_tlast.eq(pipeline.o.payload.last),
         ]
         self._connect_memory(m, platform, arbiter)
-        results = self._connect_lanes(m, platform, arbiter, pipeline)
+        results: Sequence[Any] = self._connect_lanes(m, platform, arbiter, pipeline)
         if config.derived.walk > 1:
             results = self._walk(m, platform, step, sequencer, arbiter, pipeline, results)
         else:
@@ -90,7 +90,7 @@ class Nmpu(wiring.Component):
 
     def _connect_lanes(
         self, m: Module, platform: Any, arbiter: TileArbiter, pipeline: Pipeline
-    ) -> list[Lane] | list[FloatLane]:
+    ) -> Sequence[Lane | FloatLane]:
         config, derived = self.config, self.config.derived
         make = FloatLane if derived.floating else Lane
         lanes = [make(config) for _ in range(derived.built)]

@@ -96,12 +96,15 @@ def manifest(config: NmpuConfig) -> dict[str, Any]:
         "streams": {
             "lanes": config.array.lanes,
             "slots": config.array.slots,
+            "cycles_a_beat": derived.walk,
             "counts": config.codes.counts,
             "code_width": config.codes.format.width,
             "output_width": config.output.format.width,
         },
         "parameters": {
             "slots": config.array.slots,
+            "lanes": derived.built,
+            "words": derived.words,
             "word_width": derived.param_width,
             "fields": [
                 {
