@@ -15,7 +15,8 @@ from nmpu_hdl.ports import top_name
 
 from .library import Library
 from .macros import Sized, liberty, match
-from .synthesize import Netlist, synthesize
+from .synthesize import Netlist
+from .target import check_target, synthesize_for
 from .tool import write_atomic, write_together
 
 __all__ = ["AreaResult", "Block", "MacroArea", "area", "arrays", "measure"]
@@ -98,11 +99,13 @@ def area(
     library: Path | None = None,
     dont_use: Sequence[str] = (),
     sized: Sequence[Sized] = (),
+    target_ps: float | None = None,
 ) -> AreaResult:
     """Synthesize the unit and measure its area.
 
     Leaves in ``work`` what :func:`flows.synthesize.synthesize` leaves, ``result.json``, and a Liberty stub for each
-    macro whose area is known, ``nmpu_macro_<name>.lib``; a library a file, as the format has it.
+    macro whose area is known, ``nmpu_macro_<name>.lib``; a library a file, as the format has it.  With a target, what
+    :func:`flows.analysis.least_period` leaves as well.
 
     Args:
         verilog: what ``generate`` wrote.
@@ -111,22 +114,25 @@ def area(
         library: a Liberty file; None for the neutral library.
         dont_use: patterns of cells to avoid, such as ``*_X32``.
         sized: the macros that the user has, in um2; with the neutral library, in NAND2 equivalents.
+        target_ps: a period that the mapping is to meet with little area; None: the least delay.
 
     Raises:
-        ValueError: the library or a size cannot be used; one line that says why.
+        ValueError: the library, a size or the target cannot be used; one line that says why.
         ToolFailed: Yosys or ABC failed.
         OSError: a file cannot be read or written.
     """
+    check_target(target_ps)
     needed = macros(config)
     areas = {module: one.area for module, one in match(sized, needed).items()}
     cells = Library.read(library, dont_use)
     for stale in (work / "result.json", *work.glob("nmpu_macro_*.lib")):
         stale.unlink(missing_ok=True)
-    netlist = synthesize(verilog, top_name(config), work, cells, macros=needed)
+    netlist = synthesize_for(target_ps, verilog, top_name(config), work, cells, macros=needed)
     write_together({work / f"{m.module}.lib": liberty(m, areas[m.module]) for m in needed if m.module in areas})
     boxes = [_macro(m, netlist, cells, areas.get(m.module)) for m in needed]
     found = arrays(verilog.read_text()) & netlist.modules.keys()
-    result = measure(netlist, cells, boxes, _remarks(netlist, cells, boxes, found, dont_use))
+    aim = [f"mapped for a period of {target_ps:g} ps, not for the least delay"] if target_ps is not None else []
+    result = measure(netlist, cells, boxes, aim + _remarks(netlist, cells, boxes, found, dont_use))
     write_atomic(work / "result.json", result.model_dump_json(indent=2) + "\n")
     return result
 

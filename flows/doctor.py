@@ -50,6 +50,7 @@ _PROGRAMS = (
     ("make", ("--version",), "sim", "apt-get install make", False),
     ("perl", ("--version",), "lint, sim", "apt-get install perl", False),
     ("iverilog", ("-V",), "sim --simulator icarus", "apt-get install iverilog", True),
+    ("sta", ("-version",), "timing, power", "apt-get install opensta", True),
     ("gtkwave", ("--version",), "looking at waves", "apt-get install gtkwave", True),
 )
 

@@ -17,16 +17,21 @@ from .macros import Sized, match, parse_macro
 
 __all__ = [
     "DontUse",
+    "InputDelay",
     "Json",
     "Lib",
     "Macros",
+    "OutputDelay",
+    "Period",
     "Preset",
     "Seed",
     "Sets",
     "Simulator",
     "Target",
+    "TargetPeriod",
     "Waves",
     "Width",
+    "Wires",
     "configured",
     "sizes",
 ]
@@ -49,6 +54,21 @@ Macros = Annotated[
         metavar="NAME:WORDS:BITS:AREA",
         help="a memory macro of yours and its um2 (without --lib: NAND2 equivalents); repeatable",
     ),
+]
+InputDelay = Annotated[float, typer.Option("--input-delay", metavar="PS", help="when inputs come, after the edge")]
+OutputDelay = Annotated[
+    float, typer.Option("--output-delay", metavar="PS", help="when outputs must be there, before the edge")
+]
+Period = Annotated[
+    float | None,
+    typer.Option("--period", metavar="PS", help="clock (default: the target, or 1000)", show_default=False),
+]
+TargetPeriod = Annotated[
+    float | None,
+    typer.Option("--target-period", metavar="PS", help="map for this period with little area (default: least delay)"),
+]
+Wires = Annotated[
+    str, typer.Option("--wires", metavar="none|NAME|FF", help="a wire_load of the library, or fF for each driven pin")
 ]
 Place = Literal["stream", "sram"]
 

@@ -23,7 +23,7 @@ def report(work: Path) -> Path:
     manifest = _read(work / MANIFEST)
     if manifest is None:
         raise FileNotFoundError(f"{work / MANIFEST} is not there; run `nmpu generate` first")
-    steps = {step: _read(work / step / "result.json") for step in ("lint", "sim", "area")}
+    steps = {step: _read(work / step / "result.json") for step in ("lint", "sim", "area", "timing", "power")}
     environment = Environment(
         loader=PackageLoader("flows", "."), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )

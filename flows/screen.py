@@ -7,13 +7,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from .area import AreaResult
+from .power_result import PowerResult
+from .timing_result import TimingResult
 
-__all__ = ["print_area", "print_json", "working"]
+__all__ = ["exit_unless", "print_area", "print_json", "print_power", "print_timing", "working"]
+
+_ROWS = 12
+"""Paths that ``nmpu timing`` shows."""
 
 
 @contextmanager
@@ -24,6 +30,12 @@ def working() -> Iterator[Any]:
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("start", total=None)
         yield lambda step: progress.update(task, description=step)
+
+
+def exit_unless(good: bool) -> None:
+    """End the command with exit status 1 where a check failed."""
+    if not good:
+        raise typer.Exit(1)
 
 
 def print_json(data: Any) -> None:
@@ -48,5 +60,51 @@ def print_area(result: AreaResult) -> None:
     )
     if result.critical_path_ps is not None:
         print(f"longest path (ABC's estimate, no wires): {result.critical_path_ps:,.0f} ps")
+    for warning in result.warnings:
+        print(f"note: {warning}")
+
+
+def print_timing(result: TimingResult) -> None:
+    """What ``nmpu timing`` says to people."""
+    source = "OpenSTA" if result.source == "opensta" else "ABC's estimate"
+    if result.paths:
+        title = f"{result.top} in {result.library}: worst paths"
+        table = Table("from", "to", "slack", "arrival", "cells", "through", "ends at", title=title, box=None)
+        for path in result.paths[:_ROWS]:
+            numbers = f"{path.slack_ps:,.0f}", f"{path.arrival_ps:,.0f}", str(path.cells)
+            table.add_row(path.start, path.end, *numbers, " ".join(path.through), path.end_point)
+        Console().print(table)
+        if len(result.paths) > _ROWS:
+            print(f"and {len(result.paths) - _ROWS} more pairs with more slack (--json has all)")
+    corner = [f"{result.voltage:g} V"] if result.voltage is not None else []
+    corner += [f"{result.temperature:g} C"] if result.temperature is not None else []
+    print(
+        f"least period ({source}): {result.min_period_ps:,.0f} ps, {result.f_max_mhz:,.0f} MHz\n"
+        f"slack at {result.period_ps:,.0f} ps: {result.slack_ps:,.0f} ps, worst in {result.critical_block}\n"
+        f"{result.library}: {', '.join([*corner, result.conditions or 'no named conditions'])}"
+    )
+    for warning in result.warnings:
+        print(f"note: {warning}")
+
+
+def print_power(result: PowerResult) -> None:
+    """What ``nmpu power`` says to people."""
+    corner = f"{result.library}, {result.voltage:g} V"
+    corner += "" if result.temperature is None else f", {result.temperature:g} C"
+    corner += f", {result.conditions}" if result.conditions else ""
+    table = Table("block", "instances", "mW", "leakage, mW", "pJ a column", title=f"{result.top} in {corner}", box=None)
+    for block in result.blocks:
+        figures = (f"{block.mw:.4g}", f"{block.leakage_mw:.3g}", f"{block.energy_per_column_pj:.4g}")
+        table.add_row(block.name, str(block.instances), *figures)
+    Console().print(table)
+    if result.method == "simulated":
+        print(f"simulated: {result.passes} passes, {result.columns:,} columns, with {result.simulator}")
+    else:
+        print("VECTORLESS: an estimate, not from a simulation")
+    print(
+        f"total:  {result.total_mw:.4g} mW at {result.period_ps:,.0f} ps = sequential {result.sequential_mw:.4g} + "
+        f"combinational {result.combinational_mw:.4g} + leakage {result.leakage_mw:.3g}\n"
+        f"energy: {result.energy_per_column_pj:.4g} pJ a column, {result.leakage_per_column_pj:.3g} of it leakage"
+    )
     for warning in result.warnings:
         print(f"note: {warning}")

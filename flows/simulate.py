@@ -86,6 +86,8 @@ def simulate(
     max_failures: int = 0,
     optimize: bool = False,
     runtime: Path | None = None,
+    scopes: Sequence[str] = (),
+    plusargs: Sequence[str] = (),
 ) -> SimResult:
     """Build the simulation in ``work``, run it, and leave commands, logs, results.xml and result.json there.
 
@@ -105,6 +107,9 @@ def simulate(
         optimize: let the C++ compiler optimize access to ports: a longer build, and a faster simulation of wide arrays.
         runtime: ``work`` of an earlier simulation by Verilator with the same ``waves`` and ``optimize``, whose compiled
             library serves again.
+        scopes: record the signals of these places (``nmpu.lane_0``) in VCD, as ``work/dump.vcd``, but not those inside
+            of ``models``; not together with ``waves``.
+        plusargs: further words for the bench, such as ``+passes=8``.
 
     Raises:
         ToolMissing: a program is not installed; nothing was started.
@@ -118,16 +123,17 @@ def simulate(
     _expect(macros)
     make = simulators.verilator if simulator == "verilator" else simulators.icarus
     sources = [file.resolve() for file in (design, *models, *macros)]
-    recipe = make(sources, work, config, simulators.Options(waves, optimize, seed, runtime))
+    options = simulators.Options(waves, optimize, seed, runtime, tuple(scopes), tuple(models))
+    recipe = make(sources, work, config, options)
     work.mkdir(parents=True, exist_ok=True)
-    for stale in ("results.xml", "bench.json", "result.json", "dump.fst"):
+    for stale in ("results.xml", "bench.json", "result.json", "dump.fst", simulators.DUMP):
         (work / stale).unlink(missing_ok=True)
     built = [run(command, work, log_name=f"{name}.log") for name, command in recipe.build]
     top = top_name(config)
     env = simulators.cocotb_environment(
         top, config_file.resolve(), work / "results.xml", seed, bench or _REGRESSION[top], tests, max_failures
     )
-    done = run([*recipe.command, f"+effort={effort}", f"+soak={soak}"], work, env=env | recipe.env)
+    done = run([*recipe.command, f"+effort={effort}", f"+soak={soak}", *plusargs], work, env=env | recipe.env)
     result = _judge(simulator, work, done, sum(step.seconds for step in built), waves)
     write_atomic(work / "result.json", result.model_dump_json(indent=2) + "\n")
     return result

@@ -25,8 +25,11 @@ from nmpu_hdl.ports import top_name, top_ports
 from .lint import seen_from
 from .tool import ToolMissing, require, require_headers, write_atomic
 
-__all__ = ["Options", "Recipe", "cocotb_environment", "icarus", "verilator"]
+__all__ = ["DUMP", "Options", "Recipe", "cocotb_environment", "icarus", "verilator"]
 
+
+DUMP = "dump.vcd"
+"""Where activity is recorded."""
 
 _ODD = r"""[\s"'#:;$&|<>()*?`\\\x00-\x1f\x7f]"""
 """What a file name in a makefile must not have."""
@@ -34,12 +37,18 @@ _ODD = r"""[\s"'#:;$&|<>()*?`\\\x00-\x1f\x7f]"""
 
 @dataclass(frozen=True)
 class Options:
-    """What may differ between simulations of the same design; see :func:`flows.simulate.simulate`."""
+    """What may differ between simulations of the same design; see :func:`flows.simulate.simulate`.
+
+    Args:
+        cells: files with models of cells, whose inside is not recorded with ``scopes``.
+    """
 
     waves: bool
     optimize: bool
     seed: int
     runtime: Path | None = None
+    scopes: tuple[str, ...] = ()
+    cells: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -76,13 +85,13 @@ def verilator(sources: Sequence[Path], work: Path, config: NmpuConfig, options: 
     folder = work / "obj"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    write_atomic(work / "access.vlt", _access(config))
+    write_atomic(work / "access.vlt", _access(config, options.cells if options.scopes else ()))
     libs = cocotb_config.libs_dir
     verilate = [
         *("verilator", "--cc", "--exe", "--vpi", "--top-module", top_name(config), "--prefix", "Vtop", "-o", "nmpu"),
         *("--timescale", "1ns/1ps", "--no-timing", "--x-assign", "unique", "--x-initial", "unique"),
         *("-Wno-fatal", "-Wno-lint", "-Wno-style", "-fno-dfg"),
-        *(["--trace-fst"] if options.waves else []),
+        *(["--trace-fst"] if options.waves else ["--trace-vcd", "--trace-underscore"] if options.scopes else []),
         *("-Mdir", "obj", "-LDFLAGS", f"-Wl,-rpath,{libs} -L{libs} -lcocotbvpi_verilator"),
         str(cocotb_config.share_dir / "lib" / "verilator" / "verilator.cpp"),
         *("access.vlt", *files),
@@ -98,7 +107,7 @@ def verilator(sources: Sequence[Path], work: Path, config: NmpuConfig, options: 
         compile_ += ["-o", made.name]  # make's word for: as good as new
     # Registers and memories start with random contents, as those of silicon do.
     start = [str(folder / "nmpu"), "+verilator+rand+reset+2", f"+verilator+seed+{options.seed % 0x7FFFFFFF + 1}"]
-    start += ["--trace"] if options.waves else []
+    start += ["--trace"] if options.waves or options.scopes else []
     return Recipe((("verilate", verilate), ("compile", compile_)), start, {"COCOTB_TRUST_INERTIAL_WRITES": "1"})
 
 
@@ -112,25 +121,28 @@ def icarus(sources: Sequence[Path], work: Path, config: NmpuConfig, options: Opt
     top = top_name(config)
     work.mkdir(parents=True, exist_ok=True)
     write_atomic(work / "timescale.f", "+timescale+1ns/1ps\n")
+    dump, shown = ("dump.fst", f"0, {top}") if options.waves else (DUMP, ", ".join(("1", *options.scopes)))
     write_atomic(
         work / "dump.v",
-        f'module dump;\n  initial $dumpfile("dump.fst");\n  initial $dumpvars(0, {top});\nendmodule\n',
+        f'module dump;\n  initial $dumpfile("{dump}");\n  initial $dumpvars({shown});\nendmodule\n',
     )
-    traced = ("-s", "dump", "dump.v") if options.waves else ()
+    traced = ("-s", "dump", "dump.v") if options.waves or options.scopes else ()
     files = [os.path.relpath(file, work) for file in sources]
     build = ["iverilog", "-g2012", "-o", "sim.vvp", "-s", top, "-f", "timescale.f", *traced, *files]
     library = cocotb_config.lib_entry("vpi", "icarus")
-    start = ["vvp", "-m", library, "sim.vvp", "-fst" if options.waves else "-none"]
+    start = ["vvp", "-m", library, "sim.vvp", "-fst" if options.waves else "-vcd" if options.scopes else "-none"]
     return Recipe((("compile", build),), start)
 
 
-def _access(config: NmpuConfig) -> str:
-    """Tell Verilator to make the ports accessible, and nothing else, and to compile the lane once.
+def _access(config: NmpuConfig, hidden: Sequence[Path] = ()) -> str:
+    """Tell Verilator to make the ports accessible, and nothing else, to compile the lane once, and which files' modules
+    not to record.
 
     Verilator finds that all lanes are alike only if they stay modules whose inputs are variables of their own.
     """
     top = ["clk", "rst", *(port.name for port in top_ports(config))]
     lines = [f'public_flat_rw -module "{top_name(config)}" -var "{name}"' for name in top]
+    lines += [f'tracing_off -file "*{file.name}"' for file in hidden]
     if config.derived.tiled:  # built once a test, not run for long
         return "\n".join(["`verilator_config", *lines, ""])
     lane = ["codes", "param", "enable", *lane_settings(config)]

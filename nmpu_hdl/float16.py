@@ -185,13 +185,14 @@ def total(m: Module, a: Aligned) -> Sum:
     return Sum(a.nan, a.inf, differ, Mux(reverse, a.other, a.sign), a.exponent, Cat(a.lost, magnitude))
 
 
-def normalize(s: Sum) -> Raw:
+def normalize(m: Module, s: Sum) -> Raw:
     """A sum with its leading one in the highest bit; an exact zero is +0, unless both operands were negative."""
-    some, zeros = leading_zeros(s.significand[1:])
+    some, zeros = leading_zeros(m, s.significand[1:])
     zero = ~some
-    significand = (s.significand << zeros)[: len(s.significand)]
+    significand = Signal(len(s.significand), name="normal")
+    m.d.comb += significand.eq(s.significand << zeros)
     short = Cat(significand[: -BITS - 1].any(), significand[-BITS - 1 :])
-    sign = s.sign & ~(zero & s.differ & ~s.inf)
+    sign = s.sign & ~(zero & s.differ)
     return Raw(s.nan, s.inf, zero, sign, (s.exponent - zeros)[:7].as_signed(), short)
 
 
@@ -254,14 +255,17 @@ def _lean(raw: Raw, exponent: Value, top: Value, span: range) -> Float:
     return Float(NO, NO, zero, raw.sign, Mux(huge, 16, exponent[:6].as_signed()), significand)
 
 
-def leading_zeros(value: Value) -> tuple[Value, Value]:
-    """Whether any bit is set, and, if so, the number of zeros above the highest that is."""
+def leading_zeros(m: Module, value: Value) -> tuple[Value, Value]:
+    """Whether any bit is set, and, if so, the number of zeros above the highest that is: a tree of halves."""
     if len(value) == 1:
         return value, C(0, 1)
     half = 1 << ((len(value) - 1).bit_length() - 1)
-    upper, above = leading_zeros(value[-half:])
-    lower, below = leading_zeros(Cat(C(0, 2 * half - len(value)), value[:-half]))
-    if half == 1:
-        return upper | lower, ~upper
+    upper, above = leading_zeros(m, value[-half:])
+    lower, below = leading_zeros(m, Cat(C(0, 2 * half - len(value)), value[:-half]))
     digits = half.bit_length() - 1
-    return upper | lower, Cat(Mux(upper, above[:digits], below[:digits])[:digits], ~upper)
+    some, zeros = Signal(name="some"), Signal(digits + 1, name="zeros")
+    m.d.comb += [
+        some.eq(upper | lower),
+        zeros.eq(Cat(Mux(upper, above[:digits], below[:digits]), ~upper) if digits else ~upper),
+    ]
+    return some, zeros

@@ -19,7 +19,7 @@ def unpack(m: Module, bits: Value, *, lean: bool) -> Float:
     if lean:
         significand = Mux(tiny, 0, Cat(fraction, C(1, 1)))
         return Float(NO, NO, tiny, sign, (exponent - 15)[:6].as_signed(), significand)
-    _, zeros = leading_zeros(fraction)
+    _, zeros = leading_zeros(m, fraction)
     power = Signal(signed(6), name="power")
     m.d.comb += power.eq(Mux(tiny, -15 - zeros, exponent - 15))
     significand = Signal(BITS, name="significand")
@@ -47,7 +47,7 @@ def from_integer(m: Module, code: Fixed, *, lean: bool) -> Float:
     magnitude = Signal(width, name="magnitude")
     m.d.comb += magnitude.eq(Mux(sign, -code.value, code.value))
     top = width - 1 - number.fraction
-    some, zeros = leading_zeros(magnitude)
+    some, zeros = leading_zeros(m, magnitude)
     raw = Raw(NO, NO, ~some, sign, Value.cast(top - zeros), (magnitude << zeros)[:width])
     span = range(-number.fraction, top + 1 + (width > BITS))
     return rounded(m, raw, lean=lean, span=span)

@@ -106,11 +106,11 @@ class _Steps:
         self.delay = Delay(m, enable)
 
     def carried(self, name: str, made: _Made, step: str) -> Any:
-        """The value at the input of a later step; its constants need no register."""
+        """The value at the input of a later step, its parts named; constants need neither name nor register."""
         end = self._stage_of[step]
 
         def register(part: str, value: Value) -> Value:
-            if isinstance(value, Const) or made.stage == end:
+            if isinstance(value, Const):
                 return value
             signal = Signal(value.shape(), name=f"{name}_{part}")
             self._m.d.comb += signal.eq(value)
@@ -149,5 +149,5 @@ class _Steps:
         both = (float16.align_product if exact else float16.align)(m, left, right)
         both = self.carried(f"aligned_{name}", _Made(both, stage_of[align]), add)
         whole = self.carried(f"sum_{name}", _Made(float16.total(m, both), stage_of[add]), normalize)
-        raw = self.carried(f"raw_{name}", _Made(float16.normalize(whole), stage_of[normalize]), round_)
+        raw = self.carried(f"raw_{name}", _Made(float16.normalize(m, whole), stage_of[normalize]), round_)
         return _Made(float16.rounded(m, raw, lean=self._lean), stage_of[round_])

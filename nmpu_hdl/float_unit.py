@@ -45,10 +45,10 @@ class FloatUnit(wiring.Component):
         a, b, c = (unpack(m, getattr(self, name), lean=lean) if hasattr(self, name) else None for name in "abc")
         if a is not None and b is not None:
             if self._operation == "add":
-                raw = normalize(total(m, align(m, a, b)))
+                raw = normalize(m, total(m, align(m, a, b)))
             else:
                 product = multiply(m, a, b)
-                raw = leading_one(product) if c is None else normalize(total(m, align_product(m, product, c)))
+                raw = leading_one(product) if c is None else normalize(m, total(m, align_product(m, product, c)))
             m.d.comb += self.y.eq(pack(rounded(m, raw, lean=lean), lean=lean))
         elif a is not None:
             result = to_integer(m, a, self._form, self.relu)

@@ -216,7 +216,7 @@ class Scoreboard:
         settings = _active(one.settings, len(one.beats) * self._lanes)
         params, codes = self._params(one), self._codes([one])[0]
         operands = {name: int(v[column]) for name, v in params.fields(self._config).items()}
-        inner = {name: int(v[column]) for name, v in taps(self._config, codes, params, settings).items()}
+        inner = {name: v[..., column].tolist() for name, v in taps(self._config, codes, params, settings).items()}
         return f"{place}, codes {codes[:, column].tolist()}, {operands}, {one.settings}, golden {inner}"
 
 

@@ -15,6 +15,7 @@ from nmpu_hdl.formats import Activation, Format, Number
 from nmpu_hdl.ports import config_ports, top_ports
 from nmpu_hdl.settings import PassSettings
 
+from .floats import EXTREMES, aimed_floats, draw_floats
 from .packing import words
 from .pins import Pins, Resolver, encode
 from .stream import Traffic
@@ -69,11 +70,11 @@ class Stimulus:
 
     def sweep(self) -> list[PassSettings]:
         """Settings of which every shift, every offset_shift and every pair of rounding and activation is one."""
-        config = self._config
-        one = config.shift.granularity != "layer"
-        shifts = range(config.shift.min, (config.shift.min if one else config.shift.max) + 1)
-        modes = list(itertools.product(config.rounding.modes, config.activation.modes))
-        ups = range(config.offset.max_shift + 1)
+        config, derived = self._config, self._config.derived
+        shifts = range(config.shift.min, (config.shift.max if derived.layer_shift else config.shift.min) + 1)
+        roundings = config.rounding.modes[: len(derived.roundings)]
+        modes = list(itertools.product(roundings, config.activation.modes))
+        ups = range(derived.offset_shifts + 1)
         count = max(len(shifts), len(modes), len(ups))
         columns = [self._rng.permutation([i % len(options) for i in range(count)]) for options in (shifts, modes, ups)]
         return [
@@ -92,12 +93,15 @@ class Stimulus:
     def params(self) -> Params:
         """Parameters of all columns, likewise."""
         columns = self._config.array.columns
+        if self._config.derived.floating:
+            return self._params(draw_floats(self._rng, self._config))
         return self._params({name: self._mixed(number, columns) for name, number in self._numbers.items()})
 
     def corners(self) -> list[tuple[Ints, Params]]:
         """All combinations of extreme operands, as many columns in a pass as there are; at most 1,500 of them."""
         config, columns = self._config, self._config.array.columns
-        pools = [_extremes(number) for number in self._numbers.values()]
+        floating = config.derived.floating
+        pools = [EXTREMES if floating else _extremes(number) for number in self._numbers.values()]
         pools += [_extremes(config.codes.format.number)] * config.codes.counts
         total = int(np.prod([len(pool) for pool in pools]))
         index = self._rng.permutation(total)[:1500]
@@ -124,6 +128,8 @@ class Stimulus:
             settings: that will be in force, of all columns.
         """
         config, columns = self._config, self._config.array.columns
+        if config.derived.floating:
+            return aimed_floats(self._rng, config, codes.reshape(columns, -1).T, params, settings)
         inner = taps(config, codes.reshape(columns, -1).T, params, settings)
         out, derived = config.output.format, config.derived
         fraction, extra = derived.normed.fraction, derived.sloped.fraction - derived.normed.fraction
@@ -194,5 +200,5 @@ def _corners(number: Number) -> list[int]:
     return sorted(v for v in near if number.low <= v <= number.high)
 
 
-def _extremes(number: Number) -> list[int]:
-    return sorted({number.low, 0, min(1, number.high), number.high})
+def _extremes(number: Number) -> tuple[int, ...]:
+    return tuple(sorted({number.low, 0, min(1, number.high), number.high}))

@@ -23,6 +23,7 @@ from tb.programs import (
 __all__ = [
     "draw_codes",
     "draw_config",
+    "draw_float_config",
     "draw_inputs",
     "draw_layer",
     "draw_params",
@@ -36,13 +37,35 @@ Rng = np.random.Generator
 
 
 def draw_config(rng: Rng, lanes: int = 2, slots: int = 2) -> NmpuConfig:
-    """A configuration from anywhere in the accepted space; the few that are refused as too wide are drawn again."""
+    """A configuration of fixed point from anywhere in the accepted space; those refused as too wide are drawn again."""
     while True:
+        fields = _fields(rng, lanes, slots)
+        fields["how"]["built"] = _built(rng, lanes)
         try:
-            return build(_fields(rng, lanes, slots))
+            return build(fields)
         except ValueError as error:
             if "would take" not in str(error):
                 raise
+
+
+def draw_float_config(rng: Rng, lanes: int = 2, slots: int = 2) -> NmpuConfig:
+    """A configuration of binary16, likewise; none is refused."""
+    fields = {
+        "name": "drawn-fp16",
+        "array": {"columns": lanes * slots, "lanes": lanes},
+        "arithmetic": {"kind": "fp16", "fused": bool(rng.integers(2)), "lean": bool(rng.integers(2))},
+        "codes": {"counts": int(rng.integers(1, 3)), "format": _format(rng, 2, 16)},
+        "norm": {"kind": str(rng.choice(["none", "affine"]))},
+        "activation": {"modes": _some(rng, [Activation.NONE, Activation.RELU])},
+        "output": {"format": Format(bool(rng.integers(2)), near_ends(rng, 2, 16), 0)},
+        "how": {"stages": int(rng.integers(1, 7)), "built": _built(rng, lanes)},
+    }
+    return build(fields)
+
+
+def _built(rng: Rng, lanes: int) -> int:
+    """Lanes of hardware: all of them every second time, else any number that divides them."""
+    return int(rng.choice([n for n in range(1, lanes + 1) if lanes % n == 0])) if rng.integers(2) else 0
 
 
 def _fields(rng: Rng, lanes: int, slots: int) -> dict[str, Any]:

@@ -107,6 +107,7 @@ def test_tiny_adds_up(tiny: AreaResult, folder: Path) -> None:
         "modules.json",
         "flat.json",
         "netlist.v",
+        "blocks.v",
         "result.json",
     }
     assert AreaResult.model_validate_json((folder / "area" / "result.json").read_text()) == tiny

@@ -43,7 +43,15 @@ from nmpu_hdl.settings import PassSettings
         ),
         ("activation.modes=relu,relu", "activation.modes: relu is named twice; once is enough"),
         ("array=3", "array = 3 is a group of fields; write array.<field>"),
-        ("how.stages=5", "how.stages = 5: input should be less than or equal to 4"),
+        ("how.stages=7", "how.stages = 7: input should be less than or equal to 6"),
+        ("how.stages=5", "how.stages = 5: arithmetic.kind = fixed has 4 at most"),
+        (
+            "how.built=48",
+            "how.built = 48 does not divide array.lanes = 64; one of 1, 2, 4, 8, 16, 32, 64 would",
+        ),
+        ("how.built=-1", "how.built = -1: input should be greater than or equal to 0"),
+        ("arithmetic.kind=fp32", "arithmetic.kind = 'fp32': input should be 'fixed' or 'fp16'"),
+        ("arithmetic.lean=1", "arithmetic.lean = 1: input should be a valid boolean"),
         ("guard=true", "guard = True: input should be a valid integer"),
         ("array.columns=1e3", "array.columns = 1000.0: input should be a valid integer"),
         ("guard", "--set guard: write group.field=value, such as how.stages=2"),
@@ -53,6 +61,53 @@ def test_complaints(setting: str, message: str) -> None:
     with pytest.raises(ValueError, match=r"^") as caught:
         load(settings=[setting])
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (
+            ["activation.modes=none,leaky"],
+            "activation.modes: leaky is not for arithmetic.kind = fp16; none and relu would do",
+        ),
+        (["activation.modes=clip"], "activation.modes: clip is not for arithmetic.kind = fp16; none and relu would do"),
+        (
+            ["output.overflow=wrap"],
+            "output.overflow = wrap: arithmetic.kind = fp16 saturates; saturate would do",
+        ),
+        (
+            ["tile.kind=axi", "how.stages=2"],
+            "arithmetic.kind = fp16: tile.kind = axi is for fixed point; fixed would do",
+        ),
+        (["how.stages=7"], "how.stages = 7: input should be less than or equal to 6"),
+    ],
+)
+def test_complaints_of_binary16(settings: list[str], message: str) -> None:
+    with pytest.raises(ValueError, match=r"^") as caught:
+        load(settings=["arithmetic.kind=fp16", *settings])
+    assert str(caught.value) == message
+
+
+def test_a_tile_builds_all_lanes() -> None:
+    with pytest.raises(ValueError, match=r"^how.built = 32: tile.kind = axi builds all lanes; 0 would do$"):
+        load(preset_name="tile", settings=["how.built=32"])
+    assert load(preset_name="tile", settings=["how.built=64"]).derived.walk == 1
+
+
+def test_binary16_is_never_too_wide() -> None:
+    """Formats that fixed point cannot take are not used."""
+    wide = ["codes.format=UQ16.0", "scale.format=UQ16.0", "shift.min=-8", "guard=12", "norm.kind=affine"]
+    config = load(settings=["arithmetic.kind=fp16", "norm.scale=SQ8.8", *wide])
+    assert {field.about for field in config.derived.param_fields} == {"binary16"}
+    assert config.derived.param_width == 16 * 5
+
+
+def test_what_walking_lanes_derive() -> None:
+    derived = preset("fp16-ldpu").derived
+    assert (derived.floating, derived.built, derived.walk, derived.latency) == (True, 1, 64, 1)
+    assert derived.pass_cycles(256) == 256 + 1
+    assert derived.pass_cycles(1) == 64 + 1
+    assert load(settings=["how.built=16", "how.stages=3"]).derived.pass_cycles(256) == 4 * 4 + 3
 
 
 def test_too_wide_is_refused_by_name() -> None:
@@ -101,7 +156,9 @@ def test_files_that_are_not(tmp_path: Path) -> None:
     broken.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ValueError, match=r"broken.toml: not a text file in UTF-8$"):
         load(broken)
-    with pytest.raises(ValueError, match=r"no preset 'papers'; paper, tiny, tile, tiny-tile, wide are there$"):
+    with pytest.raises(
+        ValueError, match=r"no preset 'papers'; paper, fp16-ldpu, tiny, tile, tiny-tile, wide are there$"
+    ):
         load(preset_name="papers")
 
 

@@ -7,6 +7,7 @@ one day, this file says so rather than test nothing.  Names that Yosys numbers a
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,6 +28,22 @@ SMALL: NmpuConfig = build(
         "output": {"format": "SQ4.0"},
     }
 )
+
+FLOAT: NmpuConfig = build(
+    {
+        "name": "small-fp16",
+        "array": {"columns": 12, "lanes": 6},
+        "arithmetic": {"kind": "fp16"},
+        "codes": {"counts": 1, "format": "UQ2.4"},
+        "norm": {"kind": "affine"},
+        "output": {"format": "SQ6.0"},
+        "how": {"built": 2, "stages": 2},
+    }
+)
+"""A lane of binary16, and three groups for it to walk through; the second of its sums has an ``n`` in its names.
+
+Products of whole codes would be multiples of 2**-24, and no subnormal would ever be rounded.
+"""
 
 
 FAULTS = {
@@ -73,6 +90,34 @@ FAULTS = {
     "host_not_waited_for": Fault("nmpu_arbiter", r"host__en \? 1'h0 :", "1'h0 ? 1'h0 :"),
     "read_data_of_a_write": Fault("nmpu_arbiter", r"host__rdata = tile__rdata", "host__rdata = tile__wdata"),
 }
+FLOAT_FAULTS = {
+    # arithmetic
+    "sticky_lost_in_alignment": Fault("nmpu_lane", r"= \| shifted\[10:0\];", "= 1'h0;"),
+    "rounded_down_only": Fault("nmpu_lane", r"assign up = .*?;", "assign up = 1'h0;"),
+    "ties_away": Fault("nmpu_lane", r"assign up = (\w+) & \w+;", r"assign up = \1;"),
+    "carry_lost_in_rounding": Fault("nmpu_lane", r"= up & filled\[11\];", "= 1'h0;"),
+    "subnormal_not_masked": Fault("nmpu_lane", r"assign below\[4\] = .*?;", "assign below[4] = 1'h0;"),
+    "subnormal_off_by_one": Fault("nmpu_lane", r"assign power = (.*?;)", r"assign power = 6'h1 + \1"),
+    "exponent_off_by_one": Fault("nmpu_lane", r"param\[14:10\] - 4'hf", "param[14:10] - 4'he"),
+    "sign_of_product_lost": Fault("nmpu_lane", r"= left_sign_0 \^ right_sign_0;", "= left_sign_0;"),
+    "larger_term_taken_for_the_smaller": Fault("nmpu_lane", r"assign reverse = .*?;", "assign reverse = 1'h0;"),
+    "infinity_less_infinity": Fault("nmpu_lane", r"= \w+ & right_n_inf_0;", "= 1'h0;"),
+    "zero_times_infinity": Fault("nmpu_lane", r"= left_zero_0 & right_inf_0;", "= 1'h0;"),
+    "nan_forgotten_at_the_end": Fault("nmpu_lane", r"assign above = \w+ \| ", "assign above = "),
+    "too_large_not_seen": Fault("nmpu_lane", r"\$signed\(far\[6:0\]\) < \$signed\(1'h0\)", "1'h0"),
+    "relu_of_floats_ignored": Fault("nmpu_lane", r"activation == 1'h1", "1'h0"),
+    # lanes that walk
+    "walk_not_begun_again": Fault("nmpu_walker", r"again \? 2'h0 : following", "following"),
+    "walk_goes_on_while_blocked": Fault("nmpu_walker", r"step \? ", "1'h1 ? "),
+    "reset_keeps_the_group": Fault("nmpu_walker", r"rst \? 2'h0 :", "1'h0 ? 2'h0 :"),
+    "parameters_of_another_slot": Fault("nmpu_walker", r"slot \* 2'h3", "slot * 2'h2"),
+    "group_kept_in_the_wrong_place": Fault("nmpu_collector", r"group == 1'h0", "group == 2'h2"),
+    "codes_of_another_group": Fault("nmpu", r"s_axis_tdata\[11:0\], s_axis_tdata\[23:12\]", "{2{s_axis_tdata[11:0]}}"),
+    "taken_before_the_last_group": Fault("nmpu", r"s_axis_tready = (\w+) & \\final ", r"s_axis_tready = \1"),
+    "shown_before_it_is_whole": Fault("nmpu", r"m_axis_tvalid = o__valid & complete", "m_axis_tvalid = o__valid"),
+    "groups_wait_for_the_sink": Fault("nmpu", r"o__ready = m_axis_tready \| \w+", "o__ready = m_axis_tready"),
+}
+
 # One of each kind; all of them take minutes.
 USUAL = (
     "floor_for_half_up",
@@ -91,23 +136,34 @@ USUAL = (
     "tlast_wrong",
     "lane_mask_ignored",
     "host_not_waited_for",
+    "ties_away",
+    "infinity_less_infinity",
+    "walk_not_begun_again",
 )
 
 
-@pytest.fixture(scope="module")
-def control(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the sound design, and in ``sim`` the regression that it passes."""
-    folder = tmp_path_factory.mktemp("control")
-    generate(SMALL, folder)
+def sound(config: NmpuConfig, folder: Path) -> Path:
+    """``folder`` with the sound design, and in ``sim`` the regression that it passes."""
+    generate(config, folder)
     result = simulate(folder, folder / "sim")
     assert result.failed == 0, result.failures[0]
     assert result.columns_checked > 5000
     return folder
 
 
-@pytest.mark.parametrize("name", FAULTS)
-def test_fault_applies(name: str, verilog: str) -> None:
-    seeded(verilog, FAULTS[name])
+@pytest.fixture(scope="module")
+def control(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return sound(SMALL, tmp_path_factory.mktemp("control"))
+
+
+@pytest.fixture(scope="module")
+def float_control(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return sound(FLOAT, tmp_path_factory.mktemp("float_control"))
+
+
+def some(faults: dict[str, Fault]) -> list[Any]:
+    """Those of :data:`USUAL`; the others are for the deep run."""
+    return [name if name in USUAL else pytest.param(name, marks=pytest.mark.deep) for name in faults]
 
 
 @pytest.fixture(scope="module")
@@ -117,11 +173,28 @@ def verilog(tmp_path_factory: pytest.TempPathFactory) -> str:
     return (folder / "nmpu.v").read_text()
 
 
-@pytest.mark.parametrize(
-    "name", [name if name in USUAL else pytest.param(name, marks=pytest.mark.deep) for name in FAULTS]
-)
+@pytest.mark.parametrize("name", FAULTS)
+def test_fault_applies(name: str, verilog: str) -> None:
+    seeded(verilog, FAULTS[name])
+
+
+@pytest.mark.parametrize("name", some(FAULTS))
 def test_fault_is_caught(name: str, control: Path, tmp_path: Path) -> None:
-    wrong = tmp_path / "nmpu.v"
-    wrong.write_text(seeded((control / "nmpu.v").read_text(), FAULTS[name]))
-    result = simulate(control, tmp_path / "sim", netlist=wrong, max_failures=1, runtime=control / "sim")
+    expect_caught(name, FAULTS[name], control, tmp_path)
+
+
+@pytest.mark.parametrize("name", FLOAT_FAULTS)
+def test_float_fault_applies(name: str, float_control: Path) -> None:
+    seeded((float_control / "nmpu.v").read_text(), FLOAT_FAULTS[name])
+
+
+@pytest.mark.parametrize("name", some(FLOAT_FAULTS))
+def test_float_fault_is_caught(name: str, float_control: Path, tmp_path: Path) -> None:
+    expect_caught(name, FLOAT_FAULTS[name], float_control, tmp_path)
+
+
+def expect_caught(name: str, fault: Fault, control: Path, work: Path) -> None:
+    wrong = work / "nmpu.v"
+    wrong.write_text(seeded((control / "nmpu.v").read_text(), fault))
+    result = simulate(control, work / "sim", netlist=wrong, max_failures=1, runtime=control / "sim")
     assert result.failed == 1, f"{name} was not caught: {result}"

@@ -13,9 +13,10 @@ from nmpu_hdl.config import NmpuConfig
 from nmpu_hdl.ports import top_name
 from nmpu_hdl.presets import PRESETS, load, preset
 
-from .draw import draw_config
+from .draw import draw_config, draw_float_config
 
 DRAWN = [draw_config(np.random.default_rng(seed), lanes=1 + seed % 3, slots=1 + seed % 4) for seed in range(20)]
+FLOATS = [draw_float_config(np.random.default_rng(seed), lanes=1 + seed % 4, slots=1 + seed % 3) for seed in range(8)]
 
 
 @pytest.mark.parametrize(
@@ -25,6 +26,7 @@ DRAWN = [draw_config(np.random.default_rng(seed), lanes=1 + seed % 3, slots=1 + 
         load(settings=["array.columns=1", "array.lanes=1"]),
         load(preset_name="tiny", settings=["how.memory=macro"]),
         *DRAWN,
+        *FLOATS,
     ],
     ids=lambda config: config.name,
 )

@@ -26,7 +26,9 @@ def expect_all_passed(result: SimResult, tests: int, columns: int) -> None:
     assert result.columns_checked >= columns
 
 
-@pytest.mark.parametrize("name", CORES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.deep) if preset(n).derived.floating else n for n in CORES]
+)
 def test_verilator(name: str, tmp_path: Path) -> None:
     generate(preset(name), tmp_path)
     expect_all_passed(simulate(tmp_path, tmp_path / "sim"), 11, 10_000)

@@ -1,0 +1,148 @@
+"""The power of the unit: activity of a simulated netlist, slews and loads by OpenSTA, energies of the Liberty file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from nmpu_hdl.config import NmpuConfig
+from nmpu_hdl.macros import macros
+from nmpu_hdl.ports import top_name
+
+from . import opensta
+from .analysis import parse_slack
+from .buffers import Buffered, buffered
+from .generate import VERILOG
+from .library import Library
+from .models import cell_models
+from .opensta import Surroundings
+from .pins import PINS, Pins, parse_pins, question
+from .power_result import PowerResult
+from .power_summary import ASKED, Conditions, Measured, summary
+from .record import Recorded, record
+from .simulate import Simulator
+from .synthesize import Netlist
+from .target import check_target, synthesize_for
+from .tool import ToolMissing, require, write_atomic
+
+__all__ = ["Conditions", "power"]
+
+
+def power(
+    build: Path,
+    config: NmpuConfig,
+    work: Path,
+    under: Conditions,
+    *,
+    library: Path | None = None,
+    dont_use: Sequence[str] = (),
+    target_ps: float | None = None,
+    netlist: Netlist | None = None,
+) -> PowerResult:
+    """Synthesize the unit, let passes run on the netlist, and measure its power.
+
+    Leaves in ``work``: ``result.json``, what the synthesis leaves, and the folders ``buffers``, ``sta`` and, unless
+    vectorless, ``sim`` with ``activity.saif``.
+
+    Args:
+        build: folder with nmpu.v and config.json, and macros.v where memories are macros.
+        config: the configuration.
+        work: the folder to work in, made if absent.
+        under: clock and activity.
+        library: a Liberty file with power tables.
+        dont_use: patterns of cells to avoid.
+        target_ps: a period that the mapping is to meet with little area; None: the least delay.
+        netlist: one of this configuration that is there, mapped to ``library``; None: make it.
+
+    Raises:
+        ValueError: one line: a number or the library cannot be used.
+        ToolMissing: ``sta`` is not installed.
+        ToolFailed: a tool failed, or a result of the passes was wrong.
+        OSError: a file cannot be read or written.
+    """
+    require("sta")
+    check_target(target_ps)
+    cells = Library.read(library, dont_use)
+    volts = _supply(cells)
+    opensta.check_wires(Surroundings(ASKED, wires=under.wires), cells)
+    (work / "result.json").unlink(missing_ok=True)
+    if netlist is None:
+        netlist = synthesize_for(target_ps, build / VERILOG, top_name(config), work, cells, macros=macros(config))
+    trees = buffered(netlist.blocks, netlist.top, work / "buffers", cells)
+    seen, remarks = (None, []) if under.vectorless else _simulated(build, config, work, under, netlist, cells)
+    pins, least = _linked(trees, netlist.top, work / "sta", cells, under, seen is None)
+    period = round(least if under.period_ps is None else under.period_ps, 3)
+    if period < round(least, 3):
+        remarks.append(f"the netlist takes {least:,.0f} ps by OpenSTA; it does not work at {period:g} ps")
+    measured = Measured(config, under, cells, volts, netlist, trees, seen, period)
+    tools = {"yosys": netlist.yosys, "opensta": opensta.version(work / "sta")}
+    result = summary(measured, pins, tools, remarks)
+    write_atomic(work / "result.json", result.model_dump_json(indent=2) + "\n")
+    return result
+
+
+def _supply(cells: Library) -> float:
+    """The voltage of a library, V.
+
+    Raises:
+        ValueError: it has none, or no power tables.
+    """
+    if not re.search(rb"\binternal_power\s*\(", cells.path.read_bytes()):
+        raise ValueError(
+            f"{cells.name} has no power tables (internal_power); --lib with a Liberty file that has them would do"
+        )
+    if cells.voltage is None:
+        raise ValueError(f"{cells.path} does not say the supply: nom_voltage would do")
+    return cells.voltage
+
+
+def _simulated(
+    build: Path,
+    config: NmpuConfig,
+    work: Path,
+    under: Conditions,
+    netlist: Netlist,
+    cells: Library,
+) -> tuple[Recorded | None, list[str]]:
+    """The activity of passes, or None and why."""
+    if config.derived.tiled:
+        return None, ["vectorless: passes are recorded on the core only, which tile.kind = none is"]
+    work.mkdir(parents=True, exist_ok=True)
+    models = work / "cells.v"
+    write_atomic(models, cell_models(cells, netlist.cells))
+    others: dict[Simulator, Simulator] = {"icarus": "verilator", "verilator": "icarus"}
+    reasons = []
+    for simulator in (under.simulator, others[under.simulator]):
+        try:
+            seen = record(
+                build,
+                work / "sim",
+                netlist.blocks,
+                netlist.top,
+                models=[models],
+                simulator=simulator,
+                seed=under.seed,
+                passes=under.passes_of(config),
+                keep=under.keep,
+            )
+        except ToolMissing as missing:
+            reasons.append(f"not simulated with {simulator}: {missing}")
+        else:
+            return seen, reasons
+    return None, reasons
+
+
+def _linked(
+    trees: Buffered, top: str, work: Path, cells: Library, under: Conditions, vectorless: bool
+) -> tuple[Pins, float]:
+    """The pins of the netlist, and its least period, ps, by OpenSTA."""
+    (work / PINS).unlink(missing_ok=True)
+    script = opensta.preamble(trees.verilog.read_text(), top, work, cells, Surroundings(ASKED, wires=under.wires))
+    script.append("report_worst_slack -digits 6")
+    if vectorless:
+        script.append(f"set_power_activity -input -activity {under.input_activity:g} -duty 0.5")
+    log = opensta.run_script([*script, question(switching=vectorless)], work)
+    pins = parse_pins(work / PINS)
+    (work / PINS).unlink()
+    return pins, ASKED - parse_slack(log)
