@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check bench packages clean
+.PHONY: help demo test test-all check bench results packages clean
 
 help:
 	@sed -n '2,4p' Makefile | cut -c3-
@@ -44,6 +44,12 @@ test-all: check packages
 
 bench: $(STAMP)
 	$(BIN)/python -m tests.benchmarks.speed
+
+# docs/results.md and its charts; takes about ten minutes.
+LIBS ?= ../shared/lib/nangate45_typ.lib ../shared/lib/asap7_rvt_tt.lib
+
+results: $(STAMP)
+	$(BIN)/python -m tests.benchmarks.results $(LIBS)
 
 clean:
 	rm -rf build $(VENV)

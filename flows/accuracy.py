@@ -107,7 +107,8 @@ def errors(config: NmpuConfig, gain: ArrayLike, offset: ArrayLike, codes: ArrayL
     if chosen is Activation.RELU:
         exact = np.maximum(exact, 0)
     out = config.output.format
-    return forward(config, shown, made.params, settings).y - np.clip(exact, out.low, out.high)
+    got: Floats = forward(config, shown, made.params, settings).y.astype(np.float64)
+    return got - np.clip(exact, out.low, out.high)
 
 
 def _activation(config: NmpuConfig) -> Activation:

@@ -44,6 +44,8 @@ for _command in (
     commands.sim,
     measure_commands.area,
     measure_commands.timing,
+    measure_commands.power,
+    measure_commands.compare,
     commands.run,
     commands.doctor,
 ):

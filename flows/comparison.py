@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 __all__ = ["PAPER", "PEERS", "Comparison", "LaneRow", "OneCount", "Paper", "Peer", "Peers", "Ratio", "UnitRow"]
 
-Form = Literal["configured", "unpipelined", "pipelined"]
+Form = Literal["configured", "unpipelined", "pipelined", "fastest"]
 
 
 class _Model(BaseModel):
@@ -54,7 +54,8 @@ class LaneRow(_Model):
 
     Attributes:
         name: ``fixed``, or ``fp16`` and what is special.
-        form: ``configured``: as the configuration has it; or one stage; or pipelined to the period of the first.
+        form: ``configured``: as the configuration has it; or one stage; or pipelined to the period of the first; or
+            ``fastest``: as the first or in one stage, but mapped for speed whatever the area.
         stages: pipeline stages.
         target_ps: the period that it was mapped for; None: the least delay.
         meets: whether it is met; None without one.
@@ -169,6 +170,7 @@ class Comparison(_Model):
         voltage, temperature, conditions: of its corner, as far as known.
         timed: by ``opensta``, or ``abc`` for its estimates.
         columns, lanes: of the array.
+        counts: of a column.
         lane_rows, unit_rows, one_count: what was measured.
         ratios: what follows.
         vectors: on each of ``tried`` columns for the errors, drawn from ``seed``.
@@ -187,6 +189,7 @@ class Comparison(_Model):
     timed: Literal["opensta", "abc"]
     columns: int
     lanes: int
+    counts: int
     lane_rows: tuple[LaneRow, ...]
     unit_rows: tuple[UnitRow, ...]
     one_count: OneCount

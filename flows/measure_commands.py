@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from .area import area as area_step
+from .compare import compare as compare_step
 from .generate import VERILOG
 from .generate import generate as generate_step
 from .options import (
@@ -31,7 +32,7 @@ from .power import power as power_step
 from .screen import print_area, print_json, print_power, print_timing, working
 from .timing import timing as timing_step
 
-__all__ = ["area", "power", "timing"]
+__all__ = ["area", "compare", "power", "timing"]
 
 
 @configured
@@ -141,3 +142,18 @@ def power(
         print_json(result.model_dump(mode="json"))
     else:
         print_power(result)
+
+
+@configured
+def compare(target: Target, lib: Lib = None, dont_use: DontUse = None, as_json: Json = False) -> None:
+    """Measure lanes and units of fixed point and of binary16, and write compare.md and a chart of what differs."""
+    config, work = target
+    folder = work / "compare"
+    with working() as say:
+        say("generate")
+        result = compare_step(config, folder, say, library=lib, dont_use=tuple(dont_use or ()))
+    if as_json:
+        print_json(result.model_dump(mode="json"))
+    else:
+        print((folder / "compare.md").read_text())
+        print(f"wrote {folder / 'compare.md'}")

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .activity import Activity, read_vcd, saif
+from .activity import Activity, read_vcd
+from .saif import saif
 from .simulate import Simulator, simulate
 from .simulators import DUMP
 from .tool import ToolFailed, write_atomic

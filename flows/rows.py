@@ -28,7 +28,7 @@ from .timing import LANE
 from .timing_result import TimingResult
 from .tool import ToolFailed, find, write_atomic
 
-__all__ = ["Job", "Mapped", "Measured", "MOST_STAGES", "measured", "pipelined"]
+__all__ = ["MOST_STAGES", "Job", "Mapped", "Measured", "fastest", "lane_of_floats", "measured", "pipelined"]
 
 MOST_STAGES = 6
 """Of a lane of binary16."""
@@ -102,8 +102,27 @@ def measured(job: Job) -> Measured:
     return _with_power(job, mapped)
 
 
-def pipelined(job: Job) -> Measured:
-    """The fewest stages with which the lane meets the target, or, where none does, the fastest of most stages.
+def fastest(job: Job) -> Measured:
+    """Generate, map for speed whatever the area, and time; no power.
+
+    Raises:
+        ValueError, ToolFailed, OSError: as :func:`measured`.
+    """
+    cells = Library.read(job.library, job.dont_use)
+    return Measured(config=job.config, target_ps=None, mapped=_fastest(job, cells), power=None, remark="")
+
+
+def lane_of_floats(job: Job, target_ps: float) -> tuple[Measured, Measured, Measured]:
+    """A lane in one stage as it is usually mapped, pipelined to a period, and in one stage mapped for speed.
+
+    Raises:
+        ValueError, ToolFailed, OSError: as :func:`measured`.
+    """
+    return measured(_at(job, 1)), pipelined(replace(job, target_ps=target_ps)), fastest(_at(job, 1))
+
+
+def pipelined(job: Job, least: int = 1) -> Measured:
+    """The fewest stages, from ``least``, with which the target is met, or, where none does, the fastest of most stages.
 
     Raises:
         ValueError: there is no target; and as :func:`measured`.
@@ -113,7 +132,7 @@ def pipelined(job: Job) -> Measured:
     cells, target = Library.read(job.library, job.dont_use), job.target_ps
     whole = _fastest(_at(job, 1), cells).timing.min_period_ps
     # Not fewer: cutting a path into n parts leaves one with an n-th of it.
-    stages = min(max(1, math.ceil(whole / target)), MOST_STAGES)
+    stages = min(max(least, math.ceil(whole / target)), MOST_STAGES)
     while _fastest(_at(job, stages), cells).timing.min_period_ps > target and stages < MOST_STAGES:
         stages += 1
     return measured(_at(job, stages))
@@ -177,15 +196,21 @@ def _generated(config: NmpuConfig, place: Path) -> _Generated:
 
 def _with_power(job: Job, mapped: Mapped) -> Measured:
     def step(work: Path) -> PowerResult:
-        under, source = Conditions(passes=job.passes), job.folder / "design"
-        words = {"library": job.library, "dont_use": job.dont_use, "netlist": mapped.netlist}
-        return power(source, job.config, work, under, **words)
+        return power(
+            job.folder / "design",
+            job.config,
+            work,
+            Conditions(passes=job.passes),
+            library=job.library,
+            dont_use=job.dont_use,
+            netlist=mapped.netlist,
+        )
 
     found, remark, folder = None, "", job.folder / "power"
     if job.passes and not opensta.available():
         remark = "sta is not installed: energies are not known; apt-get install opensta"
     elif job.passes and job.library is None:
-        remark = "the neutral library has no power tables: energies are not known; --lib with a Liberty file that has them"
+        remark = "the neutral library has no power tables: energies are not known; --lib FILE with such tables does it"
     elif job.passes:
         given = [mapped.model_dump_json().encode(), str(job.passes).encode(), software(), _tools(folder)]
         found = PowerResult.model_validate(once(folder, given, step))

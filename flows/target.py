@@ -86,7 +86,7 @@ def synthesize_for(
         for _ in range(_TRIES):
             try:
                 netlist = mapped(recipe, logic)
-            except ToolFailed:  # as ABC's `map` does on tables of two points, which the neutral library has
+            except ToolFailed:  # as ABC's `map` does on tables of two points
                 if recipe is LADDER[0]:
                     raise
                 return mapped(usable, 1)

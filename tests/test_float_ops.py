@@ -78,6 +78,15 @@ def test_pairs_and_triples_of_special_values(simulation: FloatSimulation) -> Non
     compare(simulation, *np.array(list(itertools.product(FEW, repeat=3))).T)
 
 
+def test_infinities_that_would_cancel_as_numbers(simulation: FloatSimulation) -> None:
+    """infinity * x + c, where c is what 65536 * x would be, or near it; and infinity + c likewise."""
+    x, noise, minus, plus = np.meshgrid(np.arange(1, 1 << 15, 37), (0, 1, -1), (0, 0x8000), (0, 0x8000))
+    c = np.clip(x + (16 << 10) + noise, 0, 0x7FFF) | plus
+    x, infinity, c = x.ravel(), (0x7C00 | minus).ravel(), c.ravel()
+    compare(simulation, infinity, x, c)
+    compare(simulation, x, infinity, c)
+
+
 @pytest.mark.parametrize("relu", [False, True])
 def test_every_code_and_pattern_converted(relu: bool, simulation: FloatSimulation) -> None:
     x = np.arange(1 << 16)

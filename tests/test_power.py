@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from flows import measure_commands, opensta, record
 from flows import power as flow
-from flows.activity import Activity, Net, read_saif
+from flows.activity import Activity, Net
 from flows.behaviour import recorded
 from flows.dissipation import Behaviour, Watts, dissipate
 from flows.energies import read_energies
@@ -23,6 +23,7 @@ from flows.opensta import Surroundings
 from flows.pins import PINS, CellPins, Pins, parse_pins, question
 from flows.power import Conditions, power
 from flows.power_result import PowerResult
+from flows.saif import read_saif
 from flows.screen import print_power
 from flows.simulate import simulate
 from flows.tool import ToolFailed, ToolMissing

@@ -1,0 +1,110 @@
+"""Compare fixed point with binary16 in some libraries, and write docs/results.md with its charts.
+
+python -m tests.benchmarks.results ../shared/lib/nangate45_typ.lib ../shared/lib/asap7_rvt_tt.lib
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.chart import chart
+from flows.compare import compare, render
+from flows.comparison import Comparison
+from flows.tool import write_together
+from nmpu_hdl.presets import load
+
+DOCS = Path(__file__).parents[2] / "docs"
+FULL, FURTHER = 1, (2, 3)
+"""Stages of the configuration that is shown in full, and of those whose ratios are."""
+
+_INTRO = """# Results
+
+Measured on {date} with `make results`, which writes this page and its charts; {versions}.
+
+The paper's preset against the same unit in binary16, built as well as we can: `nmpu compare` in {count} {libraries}.
+What is divided by what, what differs from the paper's own comparison, and why a figure is below it, is said under each
+library. How areas are measured: [area.md](area.md); the arithmetic: [arithmetic.md](arithmetic.md).
+"""
+
+
+def main(
+    libs: Annotated[list[Path], typer.Argument(help="Liberty files, named in the page as they are given")],
+    date: Annotated[
+        str | None, typer.Option(help="of the measurement, as it is to be written (default: today)")
+    ] = None,
+    work: Annotated[Path, typer.Option(help="folder for what the tools leave; taken up where it was left")] = Path(
+        "build/results"
+    ),
+    further: Annotated[bool, typer.Option(help="the ratios for 2 and 3 stages as well")] = True,
+) -> None:
+    """Compare in every library, and write the page."""
+    measured = [
+        [
+            compare(load(settings=[f"how.stages={stages}"]), work / lib.stem, _say, library=lib)
+            for stages in (FULL, *(FURTHER if further else ()))
+        ]
+        for lib in libs
+    ]
+    charts = {f"results_{lib.stem}.svg": chart(runs[0]) for lib, runs in zip(libs, measured, strict=True)}
+    text = page(measured, [name if drawn else None for name, drawn in charts.items()], date or _today())
+    drawings = {DOCS / name: drawn for name, drawn in charts.items() if drawn}
+    write_together({DOCS / "results.md": text} | drawings)
+
+
+def page(measured: Sequence[Sequence[Comparison]], charts: Sequence[str | None], date: str) -> str:
+    """The page: for every library its comparisons, the one that is shown in full first, and the name of its chart."""
+    first = [runs[0] for runs in measured]
+    versions = dict.fromkeys(f"{tool} {version}" for result in first for tool, version in result.tools.items())
+    libraries = "library" if len(first) == 1 else "libraries"
+    parts = [_INTRO.format(date=date, versions=", ".join(versions), count=len(first), libraries=libraries)]
+    parts.append(_summary(first))
+    if any(len(runs) > 1 for runs in measured):
+        parts.append(_stages(measured))
+    for result, drawn in zip(first, charts, strict=True):
+        text = render(result, drawn=drawn is not None).replace("compare.svg", drawn or "")
+        parts.append(re.sub(r"^#", "##", text, flags=re.MULTILINE))
+    return "\n".join(parts)
+
+
+def _summary(results: Sequence[Comparison]) -> str:
+    lines = ["## In short", "", "| | paper | " + " | ".join(f"`{r.library}`" for r in results) + " |"]
+    lines.append("|---|---:|" + "---:|" * len(results))
+    for number, ratio in enumerate(results[0].ratios):
+        ours = " | ".join(f"{r.ratios[number].ours:,.1f}" for r in results)
+        lines.append(f"| {ratio.name} | {'' if ratio.paper is None else f'{ratio.paper:g}'} | {ours} |")
+    return "\n".join([*lines, ""])
+
+
+def _stages(measured: Sequence[Sequence[Comparison]]) -> str:
+    """The ratios against fixed lanes of more stages, which binary16 has to keep up with."""
+    lines = ["## Fixed lanes with more stages", "", "| library | fixed: stages | GE | ps | FP16: stages | GE | ps |"]
+    lines[-1] += " area, equal throughput and clock | time | time, FP16 pipelined |"
+    lines.append("|---|" + "---:|" * 9)
+    for runs in measured:
+        for result in runs:
+            fixed, quick = result.lane("fixed", "configured"), result.lane("fp16 fused", "pipelined")
+            lanes = " | ".join(f"{row.stages} | {row.ge:,.0f} | {row.period_ps:,.0f}" for row in (fixed, quick))
+            ratios = {ratio.name: ratio.ours for ratio in result.ratios}
+            names = ("lane area, equal throughput and clock", "time", "time, FP16 pipelined")
+            lines.append(
+                f"| `{result.library}` | {lanes} | " + " | ".join(f"{ratios[name]:,.1f}" for name in names) + " |"
+            )
+    return "\n".join([*lines, ""])
+
+
+def _say(step: str) -> None:
+    print(step, flush=True)
+
+
+def _today() -> str:
+    return datetime.datetime.now(tz=datetime.UTC).date().isoformat()
+
+
+if __name__ == "__main__":
+    typer.run(main)
