@@ -77,10 +77,8 @@ def _measure(plan: Plan, crew: Crew) -> Found:
     first = crew.do("fixed lane", measured, plan.job("fixed", core(config)))
     units: dict[tuple[str, Form], Task[Measured]] = {}
 
-    def begin(
-        name: str, form: Form, design: NmpuConfig, target_ps: float | None = None, *, energy: bool = True
-    ) -> None:
-        job = plan.job(f"{name} {form}", design, target_ps, energy=energy)
+    def begin(name: str, form: Form, design: NmpuConfig, *, energy: bool = True) -> None:
+        job = plan.job(f"{name} {form}", design, energy=energy)
         units[name, form] = crew.do(f"{name} {form}", measured, job)
 
     begin(NMPU, "configured", unit(config))

@@ -213,7 +213,10 @@ def _with_power(job: Job, mapped: Mapped) -> Measured:
         remark = "the neutral library has no power tables: energies are not known; --lib FILE with such tables does it"
     elif job.passes:
         given = [mapped.model_dump_json().encode(), str(job.passes).encode(), software(), _tools(folder)]
-        found = PowerResult.model_validate(once(folder, given, step))
+        try:
+            found = PowerResult.model_validate(once(folder, given, step))
+        except ValueError as error:  # the library is of no use for it
+            remark = f"energies are not known: {error}"
     return Measured(config=job.config, target_ps=job.target_ps, mapped=mapped, power=found, remark=remark)
 
 

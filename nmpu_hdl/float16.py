@@ -134,7 +134,7 @@ def align_product(m: Module, p: Product, c: Float) -> Aligned:
     above = (p.exponent + (width - 1 - 20))[:7].as_signed()
     apart = Signal(signed(9), name="apart")
     m.d.comb += apart.eq(above - c.exponent)
-    dominant = p.zero | (apart < 0)
+    dominant = p.zero | ~c.zero & (apart < 0)  # the exponent of a zero tells nothing
     second, lost = _shifted_down(m, c.significand, width, Mux(dominant, 0, apart).as_unsigned())
     return _aligned(p, c, Mux(dominant, c.exponent, above), p.significand, second, lost)
 

@@ -197,7 +197,9 @@ def test_macros_in_um2(tmp_path: Path) -> None:
         MacroArea(name="a", instances=2, words=4, bits=8, area_um2=10.0, ge=5.0),
         MacroArea(name="b", instances=1, words=4, bits=8, area_um2=None, ge=None),
     ]
-    result = measure(Netlist("nmpu", Path("netlist.v"), Path("blocks.v"), modules, {"NAND2_X1": 3}, "0"), library, boxes)
+    result = measure(
+        Netlist("nmpu", Path("netlist.v"), Path("blocks.v"), modules, {"NAND2_X1": 3}, "0"), library, boxes
+    )
     assert (result.ge, result.area_um2) == (3 + 2 * 5, 3 * 2 + 2 * 10)
 
 

@@ -19,8 +19,8 @@ def test_pack_and_unpack(seed: int) -> None:
     config = draw_config(rng, lanes=3, slots=4)
     params = draw_params(rng, config)
     words = golden.pack(config, params)
-    assert len(words) == config.array.slots
-    assert max(words).bit_length() <= config.array.lanes * config.derived.param_width
+    assert len(words) == config.derived.words
+    assert max(words).bit_length() <= config.derived.built * config.derived.param_width
     back = golden.unpack(config, words)
     for name, value in params.fields(config).items():
         np.testing.assert_array_equal(back.fields(config)[name], value, err_msg=name)
