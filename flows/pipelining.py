@@ -20,9 +20,6 @@ from .tool import write_atomic
 
 __all__ = ["Pipelined", "TooSlow", "pipeline"]
 
-_FIXED, _FLOATING = 4, 6
-"""Most stages of a lane."""
-
 
 class TooSlow(RuntimeError):
     """No number of stages meets the period.  The message is one line with the best that was found."""
@@ -82,7 +79,7 @@ def pipeline(
     numbers = (target_ps, period_ps, input_delay_ps, output_delay_ps, wires, *dont_use)
     given = [library.read_bytes() if library else b"", repr(numbers).encode(), software(), _checker(work / "timing")]
     tried: dict[int, float] = {}
-    for stages in range(2 if config.derived.tiled else 1, (_FLOATING if config.derived.floating else _FIXED) + 1):
+    for stages in config.derived.stage_choices:
         say(f"stages {stages}")
         folder = work / "timing" / f"stages_{stages}"
         one = _with_stages(config, stages)

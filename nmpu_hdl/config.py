@@ -69,8 +69,8 @@ class NmpuConfig(Group):
             )
         if self.arithmetic.kind == "fp16":
             self._check_float()
-        elif self.how.stages > 4:
-            raise ValueError(f"how.stages = {self.how.stages}: arithmetic.kind = fixed has 4 at most")
+        elif self.how.stages > (most := max(self.derived.stage_choices)):
+            raise ValueError(f"how.stages = {self.how.stages}: arithmetic.kind = fixed has {most} at most")
         self.derived.check()
         each = self.derived.lane_inputs
         if self.array.lanes * each > _MOST_INPUTS:

@@ -150,7 +150,8 @@ class Derived:
         codes, total = config.codes.counts * config.codes.format.width, self.total.width
         if not self.tiled:
             outside = config.how.memory == "external"
-            return max(codes + self.param_width * (1 + outside), 2 * self.param_width) + 1
+            params = -(-self.param_width // self.walk)
+            return max(codes + params * (1 + outside), 2 * params) + 1
         chained, residual = (tile.chain > 1) * total, tile.residual * config.output.format.width
         return max(codes + -(-codes // 8) + self.param_width + total + chained + residual + 3, 2 * total + 1)
 
@@ -277,6 +278,11 @@ class Derived:
         return 2
 
     @property
+    def stage_choices(self) -> range:
+        """What ``how.stages`` may be."""
+        return range(2 if self.tiled else 1, 7 if self.floating else 5)
+
+    @property
     def built(self) -> int:
         """Lanes of hardware."""
         return self._config.how.built or self._config.array.lanes
@@ -303,7 +309,7 @@ class Derived:
         Raises:
             ValueError: naming the widest value and the fields that would narrow it.
         """
-        if self.floating:  # its model works in floating point
+        if self.floating:  # no inner value of its model depends on the configuration
             return
         narrower = {
             "shifted": "a smaller guard, scale.format or codes.format, or a larger shift.min",

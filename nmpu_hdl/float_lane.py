@@ -6,14 +6,13 @@ from typing import Any, NamedTuple
 
 from amaranth.hdl import C, Const, Module, Signal, Value
 from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
 
 from . import float16, float_codes
 from .config import NmpuConfig
-from .fixed import Fixed, shape
+from .fixed import Fixed
 from .float16 import Product
 from .formats import Activation
-from .lane import lane_settings
+from .lane import lane_ports
 from .stage import Delay
 
 __all__ = ["FloatLane"]
@@ -36,17 +35,7 @@ class FloatLane(wiring.Component):
 
     def __init__(self, config: NmpuConfig) -> None:
         self._config = config
-        super().__init__(
-            {
-                "codes": In(config.codes.counts * config.codes.format.width),
-                "param": In(config.derived.param_width),
-                "enable": In(config.how.stages),
-                **{name: In(shape(number)) for name, (_, number) in lane_settings(config).items()},
-                "y": Out(config.output.format.width),
-                "low": Out(1),
-                "high": Out(1),
-            }
-        )
+        super().__init__(lane_ports(config))
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()

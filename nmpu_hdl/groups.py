@@ -104,6 +104,13 @@ class Arithmetic(Group):
         False, description="fp16: subnormals are 0; no NaN, no infinity: the largest exponent is one like the others"
     )
 
+    @model_validator(mode="after")
+    def _of_use(self) -> Self:
+        if self.kind == "fixed" and (self.lean or not self.fused):
+            said = "lean = true" if self.lean else "fused = false"
+            raise ValueError(f"{said} means nothing with kind = fixed; kind = fp16 would do")
+        return self
+
 
 class Codes(Group):
     """What the crossbar's converters deliver for a column."""

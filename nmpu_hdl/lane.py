@@ -15,7 +15,7 @@ from .fixed import Fixed, requantize, shape
 from .formats import Activation, Number, Rounding
 from .stage import Delay
 
-__all__ = ["Lane", "lane_settings", "tile_settings"]
+__all__ = ["Lane", "lane_ports", "lane_settings", "tile_settings"]
 
 
 def lane_settings(config: NmpuConfig) -> dict[str, tuple[str, Number]]:
@@ -50,6 +50,19 @@ def tile_settings(config: NmpuConfig) -> dict[str, Number]:
     return settings
 
 
+def lane_ports(config: NmpuConfig) -> dict[str, wiring.Member]:
+    """The ports that every lane has, whatever it is made of."""
+    return {
+        "codes": In(config.codes.counts * config.codes.format.width),
+        "param": In(config.derived.param_width),
+        "enable": In(config.how.stages),
+        **{name: In(shape(number)) for name, (_, number) in lane_settings(config).items()},
+        "y": Out(config.output.format.width),
+        "low": Out(1),
+        "high": Out(1),
+    }
+
+
 class Lane(wiring.Component):
     """The arithmetic of docs/arithmetic.md with ``how.stages`` registers.
 
@@ -76,18 +89,7 @@ class Lane(wiring.Component):
 
     def __init__(self, config: NmpuConfig) -> None:
         self._config = config
-        super().__init__(
-            {
-                "codes": In(config.codes.counts * config.codes.format.width),
-                "param": In(config.derived.param_width),
-                "enable": In(config.how.stages),
-                **{name: In(shape(number)) for name, (_, number) in lane_settings(config).items()},
-                "y": Out(config.output.format.width),
-                "low": Out(1),
-                "high": Out(1),
-                **self._tile_ports(config),
-            }
-        )
+        super().__init__(lane_ports(config) | self._tile_ports(config))
 
     @staticmethod
     def _tile_ports(config: NmpuConfig) -> dict[str, Any]:

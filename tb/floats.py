@@ -74,7 +74,7 @@ def aimed_floats(
     rng: np.random.Generator, config: NmpuConfig, codes: Ints, params: Params, settings: PassSettings
 ) -> Params:
     """``params`` with offsets that put results on ties of both roundings, to binary16 and to an integer, and beside
-    them, and at the ends of the output's range; as near as binary16 allows.
+    them, and at the ends of the output's range, or that cancel the first product; as near as binary16 allows.
 
     Args:
         rng: source of chance.
@@ -101,6 +101,9 @@ def aimed_floats(
         else:
             terms = to_float(params.scales, lean) * to_float(inner["counts"], lean)
             base = terms[0] - terms[1] if len(terms) == 2 else terms[0]
+            if len(terms) == 2:  # sometimes the first sum is zero, or next to it, and the second product is the result
+                alone = rng.random(columns) < 0.25
+                base, aim = np.where(alone, terms[0], base), np.where(alone, 0, aim)
         return replace(params, offset=patterns(aim - base))
 
 

@@ -25,6 +25,7 @@ SPREAD: dict[str, dict[str, Any]] = {
         "output": {"format": "SQ12.0"},
         "how": {"stages": 3},
     },
+    "lean_two_counts": {"arithmetic": {"lean": True}, "codes": {"format": "UQ8.0"}, "output": {"format": "SQ6.0"}},
     "lean": {
         "arithmetic": {"lean": True},
         "codes": {"counts": 1, "format": "SQ6.2"},
