@@ -45,7 +45,7 @@ test-all: check packages
 bench: $(STAMP)
 	$(BIN)/python -m tests.benchmarks.speed
 
-# docs/results.md and its charts; takes about ten minutes.
+# docs/results.md and its charts; takes about half an hour on 2 cores.
 LIBS ?= ../shared/lib/nangate45_typ.lib ../shared/lib/asap7_rvt_tt.lib
 
 results: $(STAMP)

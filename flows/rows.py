@@ -151,7 +151,7 @@ def _fastest(job: Job, cells: Library) -> Mapped:
         top = top_name(job.config)
         try:
             return synthesize(verilog, top, folder, cells, recipe=replace(LADDER[-1], target_ps=1))
-        except ToolFailed:  # as ABC's `map` does on tables of two points, which the neutral library has
+        except ToolFailed:  # as ABC's `map` does on tables of two points
             return synthesize(verilog, top, folder, cells, recipe=replace(LADDER[0], target_ps=1))
 
     return _once(replace(job, target_ps=None), "fastest", cells, work)

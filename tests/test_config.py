@@ -51,6 +51,8 @@ from nmpu_hdl.settings import PassSettings
         ),
         ("how.built=-1", "how.built = -1: input should be greater than or equal to 0"),
         ("arithmetic.kind=fp32", "arithmetic.kind = 'fp32': input should be 'fixed' or 'fp16'"),
+        ("arithmetic.lean=true", "arithmetic: lean = true means nothing with kind = fixed; kind = fp16 would do"),
+        ("arithmetic.fused=false", "arithmetic: fused = false means nothing with kind = fixed; kind = fp16 would do"),
         ("arithmetic.lean=1", "arithmetic.lean = 1: input should be a valid boolean"),
         ("guard=true", "guard = True: input should be a valid integer"),
         ("array.columns=1e3", "array.columns = 1000.0: input should be a valid integer"),
