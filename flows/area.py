@@ -114,7 +114,8 @@ def area(
         library: a Liberty file; None for the neutral library.
         dont_use: patterns of cells to avoid, such as ``*_X32``.
         sized: the macros that the user has, in um2; with the neutral library, in NAND2 equivalents.
-        target_ps: a period that the mapping is to meet with little area; None: the least delay.
+        target_ps: a period that the mapping is to meet with little area, without wires and delays of inputs and
+            outputs; None: the least delay.
 
     Raises:
         ValueError: the library, a size or the target cannot be used; one line that says why.

@@ -1,9 +1,12 @@
 """Power of every cell from the activity of its pins and the tables of its library.
 
 For each transition of an output half of C V**2, and the energy inside of the cell by the tables: that of its related
-input, each input having as much of it as it toggles and decides the output.  For each transition of an input, where the
-tables have any, the energy for the states in which they have it.  States are as likely as the shares of time make them
-if pins are independent; but the data of a flip-flop differ from its state as often as the state changes.
+input, each input having as much of it as it toggles and decides the output.  Its slew is that of the edge that causes
+the output's by the cell's function, or the mean of both edges where either may.  For each transition of an input, where
+the tables have any, the energy for the states in which they have it; and half of C V**2 for an input that hangs on a
+port of the top, such as the clock's pin of a flip-flop, which no output's load has in it.  States are as likely as the
+shares of time make them if pins are independent; but the data of a flip-flop differ from its state as often as the
+state changes.
 
 Not OpenSTA's own ``report_power``: version 2.0.17, which Debian has, overwrites activities that are set on pins inside
 by those that it propagates, and counts the energies of a rise and of a fall for each transition.
@@ -37,16 +40,17 @@ class Behaviour:
 
 @dataclass(frozen=True)
 class Watts:
-    """Power of each instance of a cell, W: of loads, inside, and leakage."""
+    """Power of each instance of a cell, W: of loads, of its inputs on ports of the top, inside, and leakage."""
 
     switching: Floats
+    inputs: Floats
     internal: Floats
     leakage: Floats
 
     @property
     def dynamic(self) -> Floats:
         """All but leakage."""
-        return self.switching + self.internal
+        return self.switching + self.inputs + self.internal
 
 
 def dissipate(
@@ -65,11 +69,12 @@ def dissipate(
     count = len(pins.paths)
     states = _States(cell, does, clock_rate, count)
     loads = {name: np.array(values) for name, values in pins.loads.items()}
-    rises = {name: np.array(values) for name, values in pins.rises.items()}
-    falls = {name: np.array(values) for name, values in pins.falls.items()}
     switching = sum((0.5 * volts**2 * load * does[name].rate for name, load in loads.items()), np.zeros(count))
-    internal = np.zeros(count)
+    inputs, internal = np.zeros(count), np.zeros(count)
     for pin in cell.pins:
+        if pin.name in does and pin.name in pins.drivers:
+            ported = np.array([_is_port(driver) for driver in pins.drivers[pin.name]])
+            inputs += 0.5 * volts**2 * pin.capacitance * 1e-15 * does[pin.name].rate * ported
         groups = [group for group in energy.internal if group.pin == pin.name]
         if pin.name not in does or not groups:
             continue
@@ -77,14 +82,26 @@ def dissipate(
         weights = states.causes(pin.name, groups) if pin.direction == "output" else states.shares(groups)
         for group, weight in zip(groups, weights, strict=True):
             source = group.related[0] if group.related else pin.name
-            for table, slews in ((group.rise, rises), (group.fall, falls)):
+            slews = _slews(pins, source, states.sense(source, pin.name))
+            for table, slew in zip((group.rise, group.fall), slews, strict=True):
                 if table:
-                    slew = slews.get(source, np.zeros(count))
                     internal += 0.5 * does[pin.name].rate * weight * table.look_up(slew, load)
     leakage = np.zeros(count)
     for leak, weight in zip(energy.leakage, states.parts([leak.when for leak in energy.leakage]), strict=True):
         leakage += leak.watts * weight
-    return Watts(switching, internal, leakage)
+    return Watts(switching, inputs, internal, leakage)
+
+
+def _is_port(driver: str) -> bool:
+    """A port of the top, not a cell's output, and not a net that nothing drives."""
+    return "/" not in driver and not driver.startswith(("=", "-"))
+
+
+def _slews(pins: CellPins, source: str, sense: int) -> tuple[Floats, Floats]:
+    """Slews of an input, s, at a rise and at a fall of what follows it (1), is against it (-1), or may be both (0)."""
+    rise, fall = (np.array(edges.get(source) or [0.0] * len(pins.paths)) for edges in (pins.rises, pins.falls))
+    mean = (rise + fall) / 2
+    return {1: (rise, fall), -1: (fall, rise)}.get(sense, (mean, mean))
 
 
 class _States:
@@ -160,6 +177,14 @@ class _States:
     def shares(self, groups: list[Dissipation]) -> list[Floats]:
         """The weights of an input's groups, in which its own value does not matter."""
         return self.parts([group.when for group in groups])
+
+    def sense(self, name: str, pin: str) -> int:
+        """Whether a pin follows an input (1), is against it (-1), or either is so or not known (0)."""
+        if name not in self._names or pin not in self._values:
+            return 0
+        step, table = 1 << self._names.index(name), self._values[pin]
+        pairs = {(table >> k & 1, table >> (k | step) & 1) for k in range(len(self._share)) if not k & step}
+        return ((0, 1) in pairs) - ((1, 0) in pairs)
 
     def causes(self, output: str, groups: list[Dissipation]) -> list[Floats]:
         """The weights of an output's groups; they add up to 1."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -90,12 +91,13 @@ def read_energies(library: Library, names: Iterable[str]) -> dict[str, CellEnerg
     """The power tables of the cells ``names``; of those on rails of 0 V, none.
 
     Raises:
-        ValueError: the library has none, or tables over something else than slew and load; one line.
+        ValueError: the library has none, a table cannot be used or is over something else than slew and load, or a unit
+            is unknown or missing (that of voltage is 1 V where it is not said); one line.
         OSError: its file cannot be read.
     """
     text = re.sub(r"/\*.*?\*/", " ", library.path.read_bytes().decode("latin-1"), flags=re.DOTALL)
-    volts = _scale(text, "voltage_unit", _VOLTS)
-    units = _Units(library, library.load_ff * 1e-15 * volts**2, _scale(text, "leakage_power_unit", _WATTS))
+    volts = _scale(library, text, "voltage_unit", _VOLTS) or 1.0
+    units = _Units(library, library.load_ff * 1e-15 * volts**2, _scale(library, text, "leakage_power_unit", _WATTS))
     templates = {
         name.strip('" '): dict(_entries(body))
         for name, body in re.findall(r"\bpower_lut_template\s*\(([^)]*)\)\s*\{([^{}]*)\}", text)
@@ -103,7 +105,7 @@ def read_energies(library: Library, names: Iterable[str]) -> dict[str, CellEnerg
     result: dict[str, CellEnergy] = {}
     for found in re.finditer(r'\bcell\s*\(\s*"?([^")\s]+)"?\s*\)\s*\{', text):
         if found[1] in names:
-            result[found[1]] = units.cell(_tree(text, found.end()), templates)
+            result[found[1]] = units.cell(_tree(text, found[1], found.end()), templates)
     if not any(energy.internal for energy in result.values()):
         raise ValueError(f"{library.path} has no power tables (internal_power); a Liberty file that has them would do")
     return result
@@ -113,7 +115,8 @@ def read_energies(library: Library, names: Iterable[str]) -> dict[str, CellEnerg
 class _Units:
     library: Library
     joules: float
-    watts: float
+    watts: float | None
+    """Of leakage; None where the file does not say."""
 
     def cell(self, cell: Group, templates: dict[str, dict[str, str]]) -> CellEnergy:
         grounds = {pin.name for pin in cell.of("pg_pin") if "ground" in pin.attributes.get("pg_type", "")}
@@ -133,11 +136,28 @@ class _Units:
     def leakage(self, cell: Group, grounds: set[str]) -> Iterator[Leakage]:
         groups = [g for g in cell.of("leakage_power") if g.attributes.get("related_pg_pin") not in grounds]
         for group in groups:
-            yield Leakage(_when(group.attributes), float(group.attributes.get("value", 0)) * self.watts)
+            yield Leakage(_when(group.attributes), self.power(group.attributes.get("value"), cell.name))
         if all("when" in group.attributes for group in groups):
-            yield Leakage(None, float(cell.attributes.get("cell_leakage_power") or 0) * self.watts)
+            yield Leakage(None, self.power(cell.attributes.get("cell_leakage_power"), cell.name))
+
+    def power(self, said: str | None, cell: str) -> float:
+        """A leakage as the file has it, W; none where it does not say."""
+        try:
+            value = float(said or 0)
+        except ValueError:
+            raise ValueError(f"{self.library.path}: a leakage of {cell} is {said!r}; a number would do") from None
+        if value and self.watts is None:
+            raise ValueError(
+                f"{self.library.path}: {cell} has leakage {value:g}, of which no unit is said; "
+                'leakage_power_unit : "1nW" would do, if that is its unit'
+            )
+        return value * (self.watts or 0)
 
     def table(self, group: Group, templates: dict[str, dict[str, str]], cell: str) -> Table:
+        where = f"{self.library.path}: a power table of {cell}"
+        if group.name not in templates and group.name not in ("scalar", ""):
+            known = ", ".join(templates) or "none"
+            raise ValueError(f"{where} has no template: power_lut_template ({group.name}) would do; there are: {known}")
         said = templates.get(group.name, {}) | group.attributes
         axes = []
         for number in (1, 2, 3):
@@ -145,13 +165,16 @@ class _Units:
             if kind is None:
                 break
             if kind not in (_SLEW, _LOAD):
-                raise ValueError(
-                    f"{self.library.path}: a power table of {cell} is over {kind}; only {_SLEW} and {_LOAD} are known"
-                )
+                raise ValueError(f"{where} is over {kind}; only {_SLEW} and {_LOAD} are known")
             unit = self.library.time_ps * 1e-12 if kind == _SLEW else self.library.load_ff * 1e-15
-            axes.append((kind, _numbers(said[f"index_{number}"]) * unit))
-        values = _numbers(said["values"]) * self.joules
+            points = _numbers(said.get(f"index_{number}", "")) * unit
+            if not len(points) or np.any(np.diff(points) <= 0):
+                raise ValueError(f"{where} has no index_{number} that rises; numbers in it or in its template would do")
+            axes.append((kind, points))
+        values = _numbers(said.get("values", "")) * self.joules
         shape = tuple(len(numbers) for _, numbers in axes)
+        if len(values) != math.prod(shape):
+            raise ValueError(f"{where} ({group.name}) has {len(values)} values; {math.prod(shape)} would do")
         return _without_points(Table(tuple(axes), values.reshape(shape)))
 
 
@@ -175,10 +198,17 @@ def _when(said: dict[str, str]) -> Expression | None:
     return Expression.parse(said["when"]) if "when" in said else None
 
 
-def _scale(text: str, unit: str, known: dict[str, float]) -> float:
-    """A unit of the library; 1 of the first known where it is not said."""
-    found = re.search(rf'\b{unit}\s*:\s*"?\s*([\d.]+)\s*(\w+)', text)
-    return float(found[1]) * known.get(found[2].lower(), 1.0) if found else next(iter(known.values()))
+def _scale(library: Library, text: str, unit: str, known: dict[str, float]) -> float | None:
+    """A unit of the library; None where it is not said."""
+    found = re.search(rf'\b{unit}\s*:\s*"?([^";\n}}]*)', text)
+    if found is None:
+        return None
+    said = re.fullmatch(r"((?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)\s*([a-z]+)", found[1].strip().lower())
+    if said is None or said[2] not in known:
+        raise ValueError(
+            f"{library.path}: {unit} {found[1].strip()!r} is not known; a number and one of {', '.join(known)} would do"
+        )
+    return float(said[1]) * known[said[2]]
 
 
 def _entries(text: str) -> Iterator[tuple[str, str]]:
@@ -190,9 +220,9 @@ def _entries(text: str) -> Iterator[tuple[str, str]]:
             yield piece[4], piece[5].strip().strip('"')
 
 
-def _tree(text: str, start: int) -> Group:
-    """The group whose text begins at ``start``, after its brace, with all that is in it."""
-    stack = [Group("cell", "")]
+def _tree(text: str, cell: str, start: int) -> Group:
+    """The group of a cell, whose text begins at ``start``, after its brace, with all that is in it."""
+    stack = [Group("cell", cell)]
     for piece in _PIECE.finditer(text, start):
         if piece[6]:
             done = stack.pop()

@@ -44,7 +44,7 @@ def area(
     target_period: TargetPeriod = None,
     as_json: Json = False,
 ) -> None:
-    """Synthesize with Yosys and report the area, a block and in all."""
+    """Synthesize with Yosys and report the area, a block and in all; a target assumes no wires and no delays."""
     config, work = target
     sized, avoid = sizes(config, macro), tuple(dont_use or ())
     with working() as say:
@@ -113,7 +113,8 @@ def power(
     lib: Lib = None,
     dont_use: DontUse = None,
     period: Annotated[
-        float | None, typer.Option("--period", metavar="PS", help="clock (default: the least the netlist can take)")
+        float | None,
+        typer.Option("--period", metavar="PS", help="clock (default: the target, or the least it can take)"),
     ] = None,
     target_period: TargetPeriod = None,
     passes: Annotated[

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from nmpu_hdl.config import NmpuConfig
 from nmpu_hdl.macros import macros
@@ -42,6 +43,9 @@ def power(
 ) -> PowerResult:
     """Synthesize the unit, let passes run on the netlist, and measure its power.
 
+    The netlist is the one that :func:`flows.timing.timing` makes for the same target and wires, without delays of
+    inputs and outputs.
+
     Leaves in ``work``: ``result.json``, what the synthesis leaves, and the folders ``buffers``, ``sta`` and, unless
     vectorless, ``sim`` with ``activity.saif``.
 
@@ -65,21 +69,36 @@ def power(
     check_target(target_ps)
     cells = Library.read(library, dont_use)
     volts = _supply(cells)
-    opensta.check_wires(Surroundings(ASKED, wires=under.wires), cells)
+    around = Surroundings(ASKED, wires=under.wires)
+    opensta.check_wires(around, cells)
     (work / "result.json").unlink(missing_ok=True)
     if netlist is None:
-        netlist = synthesize_for(target_ps, build / VERILOG, top_name(config), work, cells, macros=macros(config))
+        top, boxes = top_name(config), macros(config)
+        netlist = synthesize_for(target_ps, build / VERILOG, top, work, cells, macros=boxes, around=around)
     trees = buffered(netlist.blocks, netlist.top, work / "buffers", cells)
     seen, remarks = (None, []) if under.vectorless else _simulated(build, config, work, under, netlist, cells)
     pins, least = _linked(trees, netlist.top, work / "sta", cells, under, seen is None)
-    period = round(least if under.period_ps is None else under.period_ps, 3)
-    if period < round(least, 3):
-        remarks.append(f"the netlist takes {least:,.0f} ps by OpenSTA; it does not work at {period:g} ps")
-    measured = Measured(config, under, cells, volts, netlist, trees, seen, period)
+    period, source = _period(under.period_ps, target_ps, round(least, 3), remarks)
+    measured = Measured(config, under, cells, volts, netlist, trees, seen, period, source)
     tools = {"yosys": netlist.yosys, "opensta": opensta.version(work / "sta")}
     result = summary(measured, pins, tools, remarks)
     write_atomic(work / "result.json", result.model_dump_json(indent=2) + "\n")
     return result
+
+
+def _period(
+    given: float | None, target: float | None, least: float, remarks: list[str]
+) -> tuple[float, Literal["given", "target", "timing"]]:
+    """The clock's period, ps, and where it is from; a remark where the netlist does not meet what was asked for."""
+    if given is not None:
+        if round(given, 3) < least:
+            remarks.append(f"the netlist takes {least:,.0f} ps by OpenSTA; it does not work at {given:g} ps")
+        return round(given, 3), "given"
+    if target is not None and least <= target:
+        return round(target, 3), "target"
+    if target is not None:
+        remarks.append(f"the netlist takes {least:,.0f} ps by OpenSTA, not the target of {target:g}: measured at that")
+    return least, "timing"
 
 
 def _supply(cells: Library) -> float:

@@ -42,14 +42,17 @@ class PowerResult(BaseModel):
         temperature: nominal, degrees Celsius, or None.
         conditions: the name of the operating conditions (the corner), or empty.
         period_ps: of the clock.
-        period_from: ``given``, or ``timing`` where it is the least that OpenSTA finds for this netlist.
+        period_from: ``given``, ``target`` where it is what the netlist was mapped for and meets, or ``timing`` where it
+            is the least that OpenSTA finds for this netlist.
         wires: ``none``, the name of a wire-load model, or fF for each pin that a net drives.
         total_mw: the sum of the four that follow.
-        sequential_mw: of flip-flops, without leakage.
+        sequential_mw: of flip-flops, the charging of their clock pins in it, without leakage; the tree and the wires of
+            the clock are in no number.
         combinational_mw: of all other cells, without leakage.
         leakage_mw: of all cells.
         macro_mw: of memories; 0, for nothing is known of them.
-        switching_mw, internal_mw: of flip-flops and other cells together: charging loads, and inside of cells.
+        switching_mw, internal_mw: of flip-flops and other cells together: charging loads, those of
+            input ports among them but not their wires, and inside of cells.
         energy_per_column_pj: ``total_mw`` over the window's time, for each column.
         dynamic_per_column_pj, leakage_per_column_pj: its parts.
         blocks: those that take most first; they add up to ``total_mw``.
@@ -73,7 +76,7 @@ class PowerResult(BaseModel):
     temperature: float | None
     conditions: str
     period_ps: float
-    period_from: Literal["given", "timing"]
+    period_from: Literal["given", "target", "timing"]
     wires: str
     total_mw: float
     sequential_mw: float

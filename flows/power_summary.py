@@ -7,6 +7,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from nmpu_hdl.config import NmpuConfig
 from .behaviour import Behaviours, propagated, recorded
 from .buffers import Buffered
 from .dissipation import Floats, Watts, dissipate
-from .energies import read_energies
+from .energies import CellEnergy, read_energies
 from .library import Library
 from .opensta import Surroundings
 from .pins import Pins
@@ -39,7 +40,8 @@ class Conditions:
     """What the power is measured under.
 
     Args:
-        period_ps: of the clock, ps; None: the least that the netlist can take, by OpenSTA.
+        period_ps: of the clock, ps; None: the target that the netlist was mapped for, if there is one and it meets it,
+            or the least that it can take, by OpenSTA.
         passes: that are simulated, from 1; None: those of 128 clocks, but at least 2.
         simulator: that is tried first.
         seed: of codes and parameters.
@@ -79,6 +81,7 @@ class Measured:
         volts: supply.
         seen: the activity of the simulation; None if vectorless.
         period_ps: of the clock.
+        period_from: where that is from, as :class:`flows.power_result.PowerResult` has it.
     """
 
     config: NmpuConfig
@@ -89,6 +92,7 @@ class Measured:
     trees: Buffered
     seen: Recorded | None
     period_ps: float
+    period_from: Literal["given", "target", "timing"]
 
     @property
     def cycles(self) -> int:
@@ -143,14 +147,14 @@ def summary(m: Measured, pins: Pins, tools: dict[str, str], remarks: list[str]) 
         temperature=m.cells.temperature,
         conditions=m.cells.conditions,
         period_ps=m.period_ps,
-        period_from="timing" if m.under.period_ps is None else "given",
+        period_from=m.period_from,
         wires=m.under.wires,
         total_mw=dynamic[True] + dynamic[False] + leakage,
         sequential_mw=dynamic[True],
         combinational_mw=dynamic[False],
         leakage_mw=leakage,
         macro_mw=0.0,
-        switching_mw=_sum(w.switching for w in spent.values()),
+        switching_mw=_sum(w.switching + w.inputs for w in spent.values()),
         internal_mw=_sum(w.internal for w in spent.values()),
         energy_per_column_pj=(dynamic[True] + dynamic[False] + leakage) * energy,
         dynamic_per_column_pj=(dynamic[True] + dynamic[False]) * energy,
@@ -159,7 +163,7 @@ def summary(m: Measured, pins: Pins, tools: dict[str, str], remarks: list[str]) 
         annotated=does.annotated,
         buffers=m.trees.count,
         tools=tools,
-        warnings=(*remarks, *_remarks(m)),
+        warnings=(*remarks, *_remarks(m), *_gaps(m, does.annotated, energies.values())),
     )
 
 
@@ -196,15 +200,31 @@ def _blocks(pins: Pins, spent: dict[str, Watts], energy: float) -> tuple[BlockPo
 
 def _remarks(m: Measured) -> list[str]:
     remarks = [
-        "no clock tree, and the wires and pins of the clock are not charged: inside of flip-flops it is counted",
+        "no clock tree: the clock charges pins of flip-flops only; wires on it and on other inputs are not charged",
         f"wires are {m.under.wires}: power of a layout is more",
     ]
     if m.seen:
-        remarks.append("simulated without delays: glitches are not counted")
+        remarks.append(
+            "simulated without delays: glitches are not counted; deep logic in one stage would have the most of them"
+        )
     else:
         remarks.append(
             f"vectorless: an estimate, propagated from {m.under.input_activity:g} transitions a clock and input"
         )
     if m.netlist.macros:
         remarks.append(f"nothing is known of the power of macros ({', '.join(m.netlist.macros)}); it is not counted")
+    if m.config.how.memory == "external":
+        remarks.append("how.memory = external: the parameter memory is outside, and its power is not counted")
     return remarks
+
+
+def _gaps(m: Measured, annotated: float, energies: Iterable[CellEnergy]) -> list[str]:
+    """What the simulation or the library leaves unknown."""
+    gaps = []
+    if m.seen and annotated < 1:
+        gaps.append(
+            f"the simulation has {annotated:.1%} of outputs and input ports; the others are taken to be at rest"
+        )
+    if not any(leak.watts for energy in energies for leak in energy.leakage):
+        gaps.append(f"no cell of {m.cells.name} that is used has leakage: it counts as 0")
+    return gaps

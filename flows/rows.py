@@ -22,16 +22,13 @@ from .once import once, software
 from .opensta import Surroundings
 from .power import Conditions, power
 from .power_result import PowerResult
-from .synthesize import Netlist, synthesize
-from .target import LADDER, synthesize_for
+from .synthesize import Netlist
+from .target import synthesize_fast, synthesize_for
 from .timing import LANE
 from .timing_result import TimingResult
-from .tool import ToolFailed, find, write_atomic
+from .tool import find, write_atomic
 
-__all__ = ["MOST_STAGES", "Job", "Mapped", "Measured", "fastest", "lane_of_floats", "measured", "pipelined"]
-
-MOST_STAGES = 6
-"""Of a lane of binary16."""
+__all__ = ["Job", "Mapped", "Measured", "fastest", "lane_of_floats", "measured", "pipelined"]
 
 _ASKED = 1000.0
 """The period that OpenSTA is told, ps; the least period does not depend on it."""
@@ -130,10 +127,11 @@ def pipelined(job: Job, least: int = 1) -> Measured:
     if job.target_ps is None:
         raise ValueError("target period = None: stages are chosen for a period; a number of ps would do")
     cells, target = Library.read(job.library, job.dont_use), job.target_ps
+    most = max(job.config.derived.stage_choices)
     whole = _fastest(_at(job, 1), cells).timing.min_period_ps
     # Not fewer: cutting a path into n parts leaves one with an n-th of it.
-    stages = min(max(least, math.ceil(whole / target)), MOST_STAGES)
-    while _fastest(_at(job, stages), cells).timing.min_period_ps > target and stages < MOST_STAGES:
+    stages = min(max(least, math.ceil(whole / target)), most)
+    while _fastest(_at(job, stages), cells).timing.min_period_ps > target and stages < most:
         stages += 1
     return measured(_at(job, stages))
 
@@ -148,11 +146,7 @@ def _fastest(job: Job, cells: Library) -> Mapped:
     """What the last recipe that ABC can follow makes, for the least delay."""
 
     def work(verilog: Path, folder: Path) -> Netlist:
-        top = top_name(job.config)
-        try:
-            return synthesize(verilog, top, folder, cells, recipe=replace(LADDER[-1], target_ps=1))
-        except ToolFailed:  # as ABC's `map` does on tables of two points
-            return synthesize(verilog, top, folder, cells, recipe=replace(LADDER[0], target_ps=1))
+        return synthesize_fast(verilog, top_name(job.config), folder, cells)
 
     return _once(replace(job, target_ps=None), "fastest", cells, work)
 
@@ -203,6 +197,7 @@ def _with_power(job: Job, mapped: Mapped) -> Measured:
             Conditions(passes=job.passes),
             library=job.library,
             dont_use=job.dont_use,
+            target_ps=job.target_ps,
             netlist=mapped.netlist,
         )
 

@@ -6,9 +6,11 @@ import json
 import re
 import shutil
 from collections import Counter
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from nmpu_hdl.macros import Macro
@@ -159,15 +161,13 @@ def synthesize(
         raise ValueError(
             f"the output folder {str(work)!r} has {odd[0]!r} in its path, which ABC cannot take; choose another"
         )
-    script = _script(top, [top] if flatten else names, flatten, recipe, bool(macros))
     work.mkdir(parents=True, exist_ok=True)
     files = {"source.v": source, "cells.lib": library.lean, "constr": _constraints(library)}
     files |= {STUBS: "\n".join(map(stub, macros))} if macros else {}
     write_together({work / name: text for name, text in files.items()})
-    # A cache of our own: the one that Yosys shares takes a library that was just rewritten for the old one.
-    shutil.rmtree(work / CACHE, ignore_errors=True)
-    log = run_script(script, work, (NETLIST, BLOCKS, MODULES, FLAT))
-    shutil.rmtree(work / CACHE, ignore_errors=True)
+    with _cache(work) as cache:
+        script = _script(top, [top] if flatten else names, flatten, recipe, bool(macros), cache)
+        log = run_script(script, work, (NETLIST, BLOCKS, MODULES, FLAT))
     delays = parse_delays(log)
     counts, yosys = parse_stat((work / MODULES).read_text())
     flat, _ = parse_stat((work / FLAT).read_text())
@@ -211,12 +211,28 @@ def parse_delays(log: str) -> dict[str, float]:
     return delays
 
 
-def _script(top: str, modules: list[str], flatten: bool, recipe: Recipe, stubs: bool) -> list[str]:
+@contextmanager
+def _cache(work: Path) -> Iterator[str]:
+    """A folder for the libraries that ABC has read, removed at the end.
+
+    Not the one that Yosys shares, which takes a library that was just rewritten for the old one.  And not below
+    ``work`` where its path has a space: ABC's ``map`` cannot find them there.
+    """
+    if not re.search(r"\s", str(work.resolve())):
+        shutil.rmtree(work / CACHE, ignore_errors=True)
+        yield CACHE
+        shutil.rmtree(work / CACHE, ignore_errors=True)
+    else:
+        with TemporaryDirectory(prefix="nmpu-") as folder:
+            yield folder
+
+
+def _script(top: str, modules: list[str], flatten: bool, recipe: Recipe, stubs: bool, cache: str) -> list[str]:
     abc = f"abc -liberty cells.lib -constr constr -D {recipe.target_ps}"
     # In line, for ABC takes no file whose path has a space.
     arithmetic = f" -script +{';'.join(recipe.abc).replace(' ', ',')}"
     sources = ["source.v", *([STUBS] if stubs else [])]
-    commands = [f"libcache -scl -dir {CACHE}", f"read_verilog {' '.join(sources)}", f"hierarchy -check -top {top}"]
+    commands = [f"libcache -scl -dir {cache}", f"read_verilog {' '.join(sources)}", f"hierarchy -check -top {top}"]
     if flatten:
         commands += ["proc", "flatten -noscopeinfo", "opt_clean"]
     commands += [*recipe.logic, "dfflibmap -liberty cells.lib", "simplemap", "opt -fast"]

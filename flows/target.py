@@ -15,7 +15,7 @@ from .opensta import Surroundings, available
 from .synthesize import RECIPE, Netlist, Recipe, synthesize
 from .tool import ToolFailed
 
-__all__ = ["LADDER", "check_target", "synthesize_for"]
+__all__ = ["LADDER", "check_target", "synthesize_fast", "synthesize_for"]
 
 _ROOM = 0.9
 """Of the period is for logic at first; the rest for what ABC overlooks: clock-to-q, setup, what drives a block."""
@@ -27,7 +27,7 @@ _HEAD, _TAIL = ("strash", "ifraig", "strash", "dch -f"), ("upsize {D}", "dnsize 
 
 LADDER: tuple[Recipe, ...] = (
     RECIPE,
-    replace(RECIPE, abc=(*_HEAD, "map -a", *_TAIL)),
+    replace(RECIPE, abc=(*_HEAD, "map -a", "topo", *_TAIL)),
     replace(RECIPE, abc=(*_HEAD, "map -B 0.9", "topo", "buffer -c", *_TAIL)),
 )
 """Recipes that take more area for less delay.  The paper's lane of one stage in nangate45, when ``{D}`` is lax and when
@@ -65,8 +65,7 @@ def synthesize_for(
         around: delays and wires; None: none.
 
     Returns:
-        The first that meets the period; where none does, the one of the last recipe that ABC can follow with this
-        library, for the least delay.
+        The first that meets the period; where none does, that of :func:`synthesize_fast`.
 
     Raises:
         ValueError: one line: the target makes no sense; and what else :func:`flows.synthesize.synthesize` and
@@ -76,28 +75,45 @@ def synthesize_for(
     if target_ps is None:
         return synthesize(verilog, top, work, library, macros=macros)
     around = replace(around, period_ps=target_ps) if around else Surroundings(target_ps)
-    usable, logic = LADDER[0], _ROOM * target_ps
-
-    def mapped(recipe: Recipe, logic_ps: float) -> Netlist:
-        whole = max(1, math.floor(logic_ps))
-        return synthesize(verilog, top, work, library, recipe=replace(recipe, target_ps=whole), macros=macros)
-
+    logic = _ROOM * target_ps
     for recipe in LADDER:
         for _ in range(_TRIES):
+            sized = replace(recipe, target_ps=max(1, math.floor(logic)))
             try:
-                netlist = mapped(recipe, logic)
-            except ToolFailed:  # as ABC's `map` does on tables of two points
-                if recipe is LADDER[0]:
+                netlist = synthesize(verilog, top, work, library, recipe=sized, macros=macros)
+            except ToolFailed as failure:
+                if recipe is LADDER[0] or not _refused(failure):
                     raise
-                return mapped(usable, 1)
-            usable, delay = recipe, _delay(netlist, recipe)
-            if delay > logic:
-                break  # ABC cannot with this recipe
+                break
+            delay = _delay(netlist, recipe)
             least = least_period(netlist, library, work, around) if available() else delay / _ROOM
             if least <= target_ps:
                 return netlist
+            if delay > logic:
+                break  # ABC cannot with this recipe
             logic = max(1, min(logic, target_ps - (least - delay)))
-    return mapped(usable, 1)
+    return synthesize_fast(verilog, top, work, library, macros=macros)
+
+
+def synthesize_fast(verilog: Path, top: str, work: Path, library: Library, *, macros: Sequence[Macro] = ()) -> Netlist:
+    """Map a design for the least delay, whatever the area: by the last recipe that ABC can follow with this library.
+
+    Raises:
+        ToolFailed, ValueError, OSError: as :func:`flows.synthesize.synthesize`, whose arguments these are.
+    """
+    for recipe in LADDER[:0:-1]:
+        try:
+            return synthesize(verilog, top, work, library, recipe=replace(recipe, target_ps=1), macros=macros)
+        except ToolFailed as failure:
+            if not _refused(failure):
+                raise
+    return synthesize(verilog, top, work, library, recipe=replace(LADDER[0], target_ps=1), macros=macros)
+
+
+def _refused(failure: ToolFailed) -> bool:
+    """ABC cannot follow a recipe with this library, as its ``map`` cannot with tables of two points."""
+    said = failure.log.read_text(errors="replace")
+    return "ABC: ** cmd error: aborting" in said or "ABC: Aborted" in said
 
 
 def _delay(netlist: Netlist, recipe: Recipe) -> float:

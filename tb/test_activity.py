@@ -29,6 +29,9 @@ from .setup import plusarg
 WINDOW = "window.json"
 """What the test leaves: ``start_ps`` and ``end_ps`` of the window, the ``passes`` and ``columns`` in it."""
 
+_LARGEST = 65504.0
+"""The largest number of binary16."""
+
 _SPREAD = 3.0
 """Standard deviations at which codes and results reach the end of their range."""
 
@@ -96,7 +99,7 @@ def layer(config: NmpuConfig, rng: np.random.Generator) -> Quantized:
 def _largest(config: NmpuConfig) -> tuple[float, tuple[float, float]]:
     """The largest gain that the formats hold, and the offsets between which they hold all."""
     if config.derived.floating:
-        return np.inf, (-np.inf, np.inf)
+        return _LARGEST, (-_LARGEST, _LARGEST)
     scale, offset = config.scale.format, config.offset.format
     step = offset.step * 2.0**config.offset.max_shift
     return scale.high * scale.step * 2.0**-config.shift.min, (offset.low * step, offset.high * step)

@@ -269,7 +269,7 @@ def without_tools(tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("a folder with spaces") / "compare"
+    return tmp_path_factory.mktemp("whole") / "compare"
 
 
 @pytest.fixture(scope="module")
