@@ -105,7 +105,7 @@ def area(
 
     Leaves in ``work`` what :func:`flows.synthesize.synthesize` leaves, ``result.json``, and a Liberty stub for each
     macro whose area is known, ``nmpu_macro_<name>.lib``; a library a file, as the format has it.  With a target, what
-    :func:`flows.analysis.least_period` leaves as well.
+    :func:`flows.timing_analysis.least_period` leaves as well.
 
     Args:
         verilog: what ``generate`` wrote.

@@ -9,14 +9,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from nmpu_hdl.config import NmpuConfig
 
-from .assembly import ALL, ALONE, NMPU, ONE, Found, Plan, assembled, target_of
-from .chart import chart
-from .comparison import Comparison, Form
-from .crew import Crew, Task
+from .compare_chart import chart
+from .compare_designs import FLOATS, core, floating, unit
+from .compare_measure import Measured, fastest, lane_of_floats, measured, pipelined
+from .compare_result import Comparison, Form
+from .compare_rows import ALL, ALONE, NMPU, ONE, Found, Plan, assembled, target_of
 from .library import Library
-from .rows import Measured, fastest, lane_of_floats, measured, pipelined
+from .parallel import Crew, Task
 from .tool import write_together
-from .variants import FLOATS, core, floating, unit
 
 __all__ = ["compare", "render"]
 

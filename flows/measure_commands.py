@@ -26,7 +26,7 @@ from .options import (
     configured,
     sizes,
 )
-from .pipelining import pipeline as pipeline_step
+from .pipeline import pipeline as pipeline_step
 from .power import Conditions
 from .power import power as power_step
 from .screen import print_area, print_json, print_power, print_timing, working

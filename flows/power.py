@@ -12,19 +12,19 @@ from nmpu_hdl.macros import macros
 from nmpu_hdl.ports import top_name
 
 from . import opensta
-from .analysis import parse_slack
 from .buffers import Buffered, buffered
 from .generate import VERILOG
 from .library import Library
 from .models import cell_models
 from .opensta import Surroundings
-from .pins import PINS, Pins, parse_pins, question
+from .power_pins import PINS, Pins, parse_pins, question
+from .power_record import Recorded, record
 from .power_result import PowerResult
 from .power_summary import ASKED, Conditions, Measured, summary
-from .record import Recorded, record
 from .simulate import Simulator
 from .synthesize import Netlist
 from .target import check_target, synthesize_for
+from .timing_analysis import parse_slack
 from .tool import ToolMissing, require, write_atomic
 
 __all__ = ["Conditions", "power"]

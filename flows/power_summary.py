@@ -13,15 +13,15 @@ import numpy as np
 
 from nmpu_hdl.config import NmpuConfig
 
-from .behaviour import Behaviours, propagated, recorded
 from .buffers import Buffered
-from .dissipation import Floats, Watts, dissipate
-from .energies import CellEnergy, read_energies
 from .library import Library
 from .opensta import Surroundings
-from .pins import Pins
+from .power_behaviour import Behaviours, propagated, recorded
+from .power_cells import Floats, Watts, dissipate
+from .power_pins import Pins
+from .power_record import Recorded
 from .power_result import BlockPower, PowerResult
-from .record import Recorded
+from .power_tables import CellEnergy, read_energies
 from .simulate import Simulator
 from .synthesize import Netlist
 

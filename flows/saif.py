@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from .activity import UNITS, Activity, Net
+from .vcd import UNITS, Activity, Net
 
 __all__ = ["read_saif", "saif"]
 

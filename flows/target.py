@@ -9,10 +9,10 @@ from pathlib import Path
 
 from nmpu_hdl.macros import Macro
 
-from .analysis import least_period
 from .library import Library
 from .opensta import Surroundings, available
 from .synthesize import RECIPE, Netlist, Recipe, synthesize
+from .timing_analysis import least_period
 from .tool import ToolFailed
 
 __all__ = ["LADDER", "check_target", "synthesize_fast", "synthesize_for"]
@@ -69,7 +69,7 @@ def synthesize_for(
 
     Raises:
         ValueError: one line: the target makes no sense; and what else :func:`flows.synthesize.synthesize` and
-            :func:`flows.analysis.least_period` raise.
+            :func:`flows.timing_analysis.least_period` raise.
     """
     check_target(target_ps)
     if target_ps is None:

@@ -9,10 +9,10 @@ from nmpu_hdl.config import NmpuConfig
 from nmpu_hdl.macros import macros
 from nmpu_hdl.ports import top_name
 
-from .analysis import analyse
 from .library import Library
 from .opensta import Surroundings, check_wires
 from .target import check_target, synthesize_for
+from .timing_analysis import analyse
 from .timing_result import TimingResult
 from .tool import write_atomic
 
@@ -42,7 +42,7 @@ def timing(
     """Synthesize the unit and time it.
 
     Leaves in ``work``: ``result.json``, what :func:`flows.synthesize.synthesize` leaves, and what
-    :func:`flows.analysis.analyse` leaves.
+    :func:`flows.timing_analysis.analyse` leaves.
 
     Args:
         verilog: what ``generate`` wrote.

@@ -16,15 +16,15 @@ from pathlib import Path
 
 import pytest
 
-from flows.chart import chart
 from flows.compare import compare, render
-from flows.comparison import Comparison, LaneRow
-from flows.crew import Crew
+from flows.compare_chart import chart
+from flows.compare_designs import FLOATS, core, floating, unit, words
+from flows.compare_measure import Job, fastest, lane_of_floats, measured, pipelined
+from flows.compare_ratios import Rows, ratios
+from flows.compare_result import Comparison, LaneRow
 from flows.library import Library
-from flows.ratios import Rows, ratios
-from flows.rows import Job, fastest, lane_of_floats, measured, pipelined
+from flows.parallel import Crew
 from flows.tool import ToolFailed, run
-from flows.variants import FLOATS, core, floating, unit, words
 from nmpu_hdl.config import NmpuConfig
 from nmpu_hdl.presets import load, preset
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from flows import opensta, paths
-from flows.analysis import parse_slack
+from flows import opensta, timing_paths
 from flows.buffers import Design, buffered, tree_buffer
 from flows.library import NEUTRAL, Library
 from flows.opensta import Surroundings, check_wires, preamble, run_script, wire_loads
-from flows.paths import parse_paths
 from flows.synthesize import Netlist, synthesize
+from flows.timing_analysis import parse_slack
+from flows.timing_paths import parse_paths
 from flows.tool import ToolFailed, ToolMissing
 from nmpu_hdl.presets import preset
 from nmpu_hdl.verilog import emit
@@ -182,7 +182,7 @@ def test_delays_outside_and_the_period_move_the_slack(tiny: Netlist, wired: Libr
 @needs_sta
 def test_question_names_blocks(tiny: Netlist, wired: Library, tmp_path: Path) -> None:
     script = preamble(tiny.blocks.read_text(), "nmpu", tmp_path, wired, Surroundings(1000))
-    found = parse_paths(run_script([*script, paths.QUESTION, "report_worst_slack -digits 6"], tmp_path))
+    found = parse_paths(run_script([*script, timing_paths.QUESTION, "report_worst_slack -digits 6"], tmp_path))
     assert found.worst[0].slack_ps == pytest.approx(parse_slack((tmp_path / "log").read_text()), abs=0.01)
     assert {path.end for path in found.worst} >= {"lane", "memory", "output", "pipeline", "sequencer"}
 

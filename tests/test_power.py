@@ -13,26 +13,26 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from flows import measure_commands, opensta, record
+from flows import measure_commands, opensta, power_record
 from flows import power as flow
-from flows.activity import Activity, Net
-from flows.behaviour import recorded
 from flows.boolean import Expression
 from flows.cells import Cell, Pin
-from flows.dissipation import Behaviour, Watts, dissipate
-from flows.energies import CellEnergy, Dissipation, Table, read_energies
 from flows.generate import generate
 from flows.library import Library
 from flows.opensta import Surroundings
-from flows.pins import PINS, CellPins, Pins, parse_pins, question
 from flows.power import Conditions, power
+from flows.power_behaviour import recorded
+from flows.power_cells import Behaviour, Watts, dissipate
+from flows.power_pins import PINS, CellPins, Pins, parse_pins, question
 from flows.power_result import PowerResult
+from flows.power_tables import CellEnergy, Dissipation, Table, read_energies
 from flows.saif import read_saif
 from flows.screen import print_power
 from flows.simulate import simulate
 from flows.synthesize import Netlist
 from flows.target import synthesize_for
 from flows.tool import ToolFailed, ToolMissing
+from flows.vcd import Activity, Net
 from golden import forward
 from nmpu_hdl.presets import load, preset
 from nmpu_hdl.settings import PassSettings
@@ -350,8 +350,8 @@ def test_what_is_outside_and_what_the_library_lacks(tmp_path: Path) -> None:
 def test_nets_that_were_not_recorded(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def partly(*args: Any, **options: Any) -> record.Recorded:
-        seen = record.record(*args, **options)
+    def partly(*args: Any, **options: Any) -> power_record.Recorded:
+        seen = power_record.record(*args, **options)
         nets = {path: net for path, net in seen.activity.nets.items() if not path.startswith("sequencer/")}
         return replace(seen, activity=Activity(seen.activity.duration, nets))
 
@@ -396,7 +396,9 @@ def test_a_wrong_netlist_is_not_measured(folder: Path, tmp_path: Path) -> None:
     text = (folder / "nmpu.v").read_text()
     (tmp_path / "wrong.v").write_text(text.replace("$signed(product) >>>", "$signed(product) >>"))
     with pytest.raises(ToolFailed, match="the passes on the netlist failed: pass "):
-        record.record(folder, tmp_path / "sim", tmp_path / "wrong.v", "nmpu", models=[], simulator="icarus", passes=20)
+        power_record.record(
+            folder, tmp_path / "sim", tmp_path / "wrong.v", "nmpu", models=[], simulator="icarus", passes=20
+        )
 
 
 @needs_icarus

@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from flows.analysis import analyse
 from flows.area import area
 from flows.generate import generate
 from flows.library import Library
 from flows.opensta import Surroundings
-from flows.pipelining import Pipelined, TooSlow, pipeline
+from flows.pipeline import Pipelined, TooSlow, pipeline
 from flows.synthesize import Netlist, synthesize
 from flows.target import synthesize_for
 from flows.timing import LANE, timing
+from flows.timing_analysis import analyse
 from flows.timing_result import TimingResult
 from nmpu_hdl.presets import build, load, preset
 

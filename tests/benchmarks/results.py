@@ -13,9 +13,9 @@ from typing import Annotated
 
 import typer
 
-from flows.chart import chart
 from flows.compare import compare, render
-from flows.comparison import Comparison
+from flows.compare_chart import chart
+from flows.compare_result import Comparison
 from flows.tool import write_together
 from nmpu_hdl.presets import load
 

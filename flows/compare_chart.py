@@ -7,7 +7,7 @@ import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from .comparison import Comparison, LaneRow, UnitRow
+from .compare_result import Comparison, LaneRow, UnitRow
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from flows.activity import Activity, Net, read_vcd
-from flows.record import nets_of_pins
+from flows.power_record import nets_of_pins
 from flows.saif import read_saif, saif
+from flows.vcd import Activity, Net, read_vcd
 
 DATA = Path(__file__).parent / "data" / "activity"
 """``icarus.vcd`` and ``verilator.vcd``: a 4-bit counter in steps of 3 and two registers behind it, 2 ns a clock."""

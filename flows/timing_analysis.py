@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from . import opensta, paths
+from . import opensta, timing_paths
 from .buffers import Buffered, buffered
 from .library import Library
 from .opensta import Surroundings
@@ -93,8 +93,8 @@ def parse_slack(log: str) -> float:
 def _by_sta(netlist: Netlist, library: Library, work: Path, around: Surroundings, top: str) -> dict[str, Any]:
     trees = buffered(netlist.blocks, top, work / "buffers", library)
     script = opensta.preamble(trees.verilog.read_text(), top, work / "sta", library, around)
-    log = opensta.run_script([*script, paths.QUESTION], work / "sta")
-    found = paths.parse_paths(log)
+    log = opensta.run_script([*script, timing_paths.QUESTION], work / "sta")
+    found = timing_paths.parse_paths(log)
     if not found.worst:
         raise ToolFailed(f"OpenSTA found no path in {top}", work / "sta" / "log")
     worst = found.worst[0]
@@ -153,7 +153,7 @@ def _below(netlist: Netlist, module: str) -> Iterator[str]:
             yield from _below(netlist, inner)
 
 
-def _block_path(path: paths.Path) -> BlockPath:
+def _block_path(path: timing_paths.Path) -> BlockPath:
     blocks = [point.block for point in path.points]
     return BlockPath(
         start=path.start,
@@ -167,7 +167,7 @@ def _block_path(path: paths.Path) -> BlockPath:
     )
 
 
-def _steps(path: paths.Path, fanout: Mapping[str, int]) -> Iterator[Step]:
+def _steps(path: timing_paths.Path, fanout: Mapping[str, int]) -> Iterator[Step]:
     before = 0.0
     for point in path.points:
         if point.drives:

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .activity import Activity, read_vcd
 from .saif import saif
 from .simulate import Simulator, simulate
 from .simulators import DUMP
 from .tool import ToolFailed, write_atomic
+from .vcd import Activity, read_vcd
 
 __all__ = ["SAIF", "Recorded", "nets_of_pins", "record"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .comparison import PAPER, PEERS, LaneRow, Ratio, UnitRow
+from .compare_result import PAPER, PEERS, LaneRow, Ratio, UnitRow
 
 __all__ = ["Rows", "ratios"]
 

@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 
 from .boolean import Expression
 from .cells import Cell
-from .energies import CellEnergy, Dissipation
-from .pins import CellPins
+from .power_pins import CellPins
+from .power_tables import CellEnergy, Dissipation
 
 __all__ = ["Behaviour", "Floats", "Watts", "dissipate"]
 

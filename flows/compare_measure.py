@@ -14,7 +14,6 @@ from nmpu_hdl.ports import top_name
 from nmpu_hdl.presets import build
 
 from . import opensta
-from .analysis import analyse
 from .area import AreaResult, measure
 from .generate import VERILOG, generate
 from .library import Library
@@ -25,6 +24,7 @@ from .power_result import PowerResult
 from .synthesize import Netlist
 from .target import synthesize_fast, synthesize_for
 from .timing import LANE
+from .timing_analysis import analyse
 from .timing_result import TimingResult
 from .tool import find, write_atomic
 

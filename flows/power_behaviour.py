@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .activity import Activity
-from .dissipation import Behaviour
 from .library import Library
 from .opensta import CLOCK
-from .pins import CellPins, Pins
+from .power_cells import Behaviour
+from .power_pins import CellPins, Pins
+from .vcd import Activity
 
 __all__ = ["Behaviours", "propagated", "recorded"]
 

@@ -11,11 +11,11 @@ from nmpu_hdl.config import NmpuConfig
 from nmpu_hdl.verilog import digest
 
 from .accuracy import Accuracy, accuracy
-from .comparison import Comparison, Form, LaneRow, OneCount, UnitRow
+from .compare_designs import words
+from .compare_measure import Job, Measured
+from .compare_ratios import Rows, ratios
+from .compare_result import Comparison, Form, LaneRow, OneCount, UnitRow
 from .library import Library
-from .ratios import Rows, ratios
-from .rows import Job, Measured
-from .variants import words
 
 __all__ = ["ALL", "ALONE", "NMPU", "ONE", "Found", "Plan", "assembled", "target_of"]
 
