@@ -43,14 +43,17 @@ _PACKAGES = (
     ("numpy", "the golden model"),
 )
 
-_OPTIONAL = tuple((name, "registers") for name in ("peakrdl-cli", "peakrdl-cheader", "peakrdl-html"))
+_OPTIONAL = (
+    *((name, "registers", "registers") for name in ("peakrdl-cli", "peakrdl-cheader", "peakrdl-html")),
+    ("matplotlib", "the chart of compare", "charts"),
+)
 
 _PROGRAMS = (
     ("g++", ("--version",), "sim", "apt-get install g++", False),
     ("make", ("--version",), "sim", "apt-get install make", False),
     ("perl", ("--version",), "lint, sim", "apt-get install perl", False),
-    ("iverilog", ("-V",), "sim --simulator icarus", "apt-get install iverilog", True),
-    ("sta", ("-version",), "timing, power", "apt-get install opensta", True),
+    ("iverilog", ("-V",), "sim --simulator icarus, power", "apt-get install iverilog", True),
+    ("sta", ("-version",), "timing, power, compare", "apt-get install opensta", True),
     ("gtkwave", ("--version",), "looking at waves", "apt-get install gtkwave", True),
 )
 
@@ -60,7 +63,7 @@ def examine() -> list[Finding]:
     python = Finding("python", "everything", sys.version.split()[0], "install Python 3.11 or newer", False)
     packages = [Finding(name, use, _package(name), f"pip install {name}", False) for name, use in _PACKAGES]
     packages += [
-        Finding(name, use, _package(name), "pip install 'nmpu-hdl[registers]'", True) for name, use in _OPTIONAL
+        Finding(name, use, _package(name), f"pip install 'nmpu-hdl[{extra}]'", True) for name, use, extra in _OPTIONAL
     ]
     headers = Finding("lz4.h, zlib.h", "sim --waves", _headers(), "apt-get install liblz4-dev zlib1g-dev", True)
     programs = [

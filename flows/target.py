@@ -86,6 +86,8 @@ def synthesize_for(
                     raise
                 break
             delay = _delay(netlist, recipe)
+            if delay > target_ps:
+                break  # logic alone takes longer
             least = least_period(netlist, library, work, around) if available() else delay / _ROOM
             if least <= target_ps:
                 return netlist
