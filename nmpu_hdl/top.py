@@ -50,7 +50,7 @@ class Nmpu(wiring.Component):
         place(m, platform, "arbiter", arbiter)
         place(m, platform, "pipeline", pipeline)
 
-        take, step = Signal(), Signal()
+        take, step = Signal(name="take"), Signal(name="step")
         for port in config_ports(config):
             m.d.comb += getattr(sequencer, port.name).eq(getattr(self, port.name))
         m.d.comb += [

@@ -84,7 +84,7 @@ FAULTS = {
     "result_stale_after_reset": Fault("nmpu_pipeline", r"= rst \? 1'h0 :", "= 1'h0 ? 1'h0 :"),
     "bubble_after_each_beat": Fault("nmpu", r"s_axis_tready = fresh", "s_axis_tready = ~ o__valid & fresh"),
     "tlast_wrong": Fault("nmpu", r"m_axis_tlast = o__payload\[0\]", "m_axis_tlast = i__payload[0]"),
-    "frame_error_stuck": Fault("nmpu", r"frame_error = take &", "frame_error = 1'h0 &"),
+    "frame_error_stuck": Fault("nmpu", r"frame_error = (?:take|step) &", "frame_error = 1'h0 &"),
     # the parameter memory
     "lane_mask_ignored": Fault("nmpu_arbiter", r"host__en \? host__we : 2'h0", "host__en ? {2{| host__we}} : 2'h0"),
     "host_not_waited_for": Fault("nmpu_arbiter", r"host__en \? 1'h0 :", "1'h0 ? 1'h0 :"),

@@ -59,6 +59,10 @@ def test_cells_are_found_by_what_they_do(path: Path) -> None:
     assert {cell.name for cell in lean.of("cell")} == {name for name, cell in library.cells.items() if cell.usable}
 
 
+VALUES = r'\(linear\) \{ values \("([\d.]+), ([\d.]+), ([\d.]+)"'
+"""Of a delay or transition: without load, with 64 fF, with 128 fF."""
+
+
 def test_neutral_library_is_what_its_header_says() -> None:
     """Every table is 4 ps * (parasitic + load / drive), and an inverter with four of its like takes 20 ps."""
     library = Library.read()
@@ -67,14 +71,16 @@ def test_neutral_library_is_what_its_header_says() -> None:
     text = NEUTRAL.read_text()
     for name, body in re.findall(r"^  cell \((\w+)\) \{(.*?)^  \}", text, re.MULTILINE | re.DOTALL):
         drive = int(name[-1])
-        for low, high in re.findall(r'cell_(?:rise|fall) \(linear\) \{ values \("([\d.]+), ([\d.]+)"', body):
+        for low, high, twice in re.findall(rf"cell_(?:rise|fall) {VALUES}", body):
             assert float(high) - float(low) == pytest.approx(4 * 64 / drive), name
+            assert float(twice) - float(low) == pytest.approx(4 * 128 / drive), name
             assert float(low) >= 4
-        for low, high in re.findall(r'(?:rise|fall)_transition \(linear\) \{ values \("([\d.]+), ([\d.]+)"', body):
-            assert (float(low), float(high)) == (4, 4 + 1.5 * 4 * 64 / drive), name
-    inverter = re.search(r'cell \(INV_X1\).*?cell_rise \(linear\) \{ values \("([\d.]+), ([\d.]+)"', text, re.DOTALL)
+        for low, high, twice in re.findall(rf"(?:rise|fall)_transition {VALUES}", body):
+            loaded = [4 + 1.5 * 4 * load / drive for load in (0, 64, 128)]
+            assert [float(low), float(high), float(twice)] == loaded, name
+    inverter = re.search(rf"cell \(INV_X1\).*?cell_rise {VALUES}", text, re.DOTALL)
     assert inverter
-    intrinsic, loaded = map(float, inverter.groups())
+    intrinsic, loaded, _ = map(float, inverter.groups())
     assert intrinsic + 4 * library.cells["INV_X1"].pins[0].capacitance * (loaded - intrinsic) / 64 == 20
 
 
