@@ -80,8 +80,8 @@ def test_neutral_library_is_what_its_header_says() -> None:
             assert [float(low), float(high), float(twice)] == loaded, name
     inverter = re.search(rf"cell \(INV_X1\).*?cell_rise {VALUES}", text, re.DOTALL)
     assert inverter
-    intrinsic, loaded, _ = map(float, inverter.groups())
-    assert intrinsic + 4 * library.cells["INV_X1"].pins[0].capacitance * (loaded - intrinsic) / 64 == 20
+    intrinsic, at_64, _ = map(float, inverter.groups())
+    assert intrinsic + 4 * library.cells["INV_X1"].pins[0].capacitance * (at_64 - intrinsic) / 64 == 20
 
 
 def test_dont_use_leaves_cells_out_but_not_the_unit() -> None:
