@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import signal
 import sys
-import warnings
 from types import FrameType
 from typing import Annotated
 
@@ -62,7 +61,6 @@ def main() -> None:
 
     signal.signal(signal.SIGINT, interrupt)
     signal.signal(signal.SIGTERM, interrupt)  # as Ctrl-C: tools are stopped, nothing is half-written
-    warnings.filterwarnings("ignore", category=UnusedElaboratable)  # what an interrupt leaves unused is no mistake
     try:
         status = app(standalone_mode=False)
         if interrupts:  # typer has caught it, or it came in a place that cannot raise
@@ -72,6 +70,9 @@ def main() -> None:
     except typer.exceptions.TyperException as error:
         status = _complain(error.format_message(), 2)
     except (KeyboardInterrupt, typer.Abort):
+        # What an interrupt leaves unused is no mistake. As Amaranth's own excepthook does it: a filter of
+        # warnings is gone when the interpreter, at its end, drops what was half built.
+        UnusedElaboratable._MustUse__silence = True
         status = _complain("interrupted; what was finished is kept", 2)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
