@@ -11,11 +11,11 @@ from types import FrameType
 from typing import Annotated
 
 import typer
-from amaranth.hdl import UnusedElaboratable
 
 from nmpu_hdl import __version__
 
 from . import commands, measure_commands
+from .parallel import forgive_unused
 from .tool import ToolFailed, ToolMissing
 
 __all__ = ["app", "main"]
@@ -70,9 +70,7 @@ def main() -> None:
     except typer.exceptions.TyperException as error:
         status = _complain(error.format_message(), 2)
     except (KeyboardInterrupt, typer.Abort):
-        # What an interrupt leaves unused is no mistake. As Amaranth's own excepthook does it: a filter of
-        # warnings is gone when the interpreter, at its end, drops what was half built.
-        UnusedElaboratable._MustUse__silence = True
+        forgive_unused()
         status = _complain("interrupted; what was finished is kept", 2)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""

@@ -12,9 +12,11 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, Generic, TypeVar
 
+from amaranth.hdl import UnusedElaboratable
+
 from .tool import ToolFailed
 
-__all__ = ["Crew", "Task"]
+__all__ = ["Crew", "Task", "forgive_unused"]
 
 T = TypeVar("T")
 
@@ -91,7 +93,16 @@ def _heed() -> None:
     """A signal ends the process, and with it, by way of an exception, the tool that it waits for."""
 
     def stop(number: int, frame: FrameType | None) -> None:
+        forgive_unused()
         raise SystemExit(1)
 
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGTERM, stop)
+
+
+def forgive_unused() -> None:
+    """From now on Amaranth says nothing of what was built and not used: after an interrupt that is no mistake.
+
+    As Amaranth's own excepthook does it; a filter of warnings is gone when the interpreter drops what was half built.
+    """
+    UnusedElaboratable._MustUse__silence = True
