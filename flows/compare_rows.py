@@ -128,7 +128,7 @@ def _order(key: tuple[str, Form]) -> tuple[bool, bool, bool]:
 def _lane(plan: Plan, name: str, form: Form, found: Measured, fixed: Measured, cells: Library) -> LaneRow:
     mapped, least = found.mapped, found.mapped.timing.min_period_ps
     ge = mapped.area.lane_ge
-    cycles = plan.config.array.columns + found.config.derived.latency
+    cycles = plan.config.array.columns + found.config.derived.depth
     energy = _energy(found, "lane")
     errors = _errors(plan.config, found.config)
     return LaneRow(

@@ -21,15 +21,29 @@ class Narrow(NamedTuple):
     sign: Value
 
 
-def multiply(m: Module, codes: tuple[Fixed, ...], scales: tuple[Fixed, ...], how: str) -> Rows:
-    """``s_p * p - s_n * n``, or ``s * x``, exact: by our adder tree, or by the synthesizer's operators."""
+def multiply(
+    m: Module,
+    codes: tuple[Fixed, ...],
+    scales: tuple[Fixed, ...],
+    how: str,
+    *,
+    onto: Value | None = None,
+    number: Number | None = None,
+) -> Rows:
+    """``s_p * p - s_n * n``, or ``s * x``, exact: by our adder tree, or by the synthesizer's operators.
+
+    With ``onto`` that is added too, and ``number`` is the range of the sum.
+    """
     if how == "tree":
         signs = (1, -1)[: len(codes)]
-        return multiply_add(m, [Term(*term) for term in zip(signs, scales, codes, strict=True)])
+        terms = [Term(*term) for term in zip(signs, scales, codes, strict=True)]
+        return multiply_add(m, terms, onto=onto, number=number)
     product = codes[0] * scales[0]
     if len(codes) == 2:
         product = product - codes[1] * scales[1]
-    return Rows((product.value,), product.number)
+    if number is None:
+        return Rows((product.value,), product.number)
+    return Rows((product.value if onto is None else product.value + onto,), number)
 
 
 def carry(rows: Rows) -> Fixed:

@@ -49,7 +49,7 @@ class NmpuAxi(wiring.Component):
     """The complete near-memory unit.  Ports: :func:`nmpu_hdl.ports.tile_ports`, clk and rst; docs/tile.md.
 
     A beat a clock within a layer, from pass to pass as well; ``derived.layer_gap`` clocks between layers whose
-    descriptor has been read meanwhile; ``derived.latency`` clocks from the beat of a last block to its result.
+    descriptor has been read meanwhile; ``derived.depth`` clocks from the beat of a last block to its result.
 
     Args:
         config: a configuration with ``tile.kind = "axi"``.
@@ -283,7 +283,7 @@ class NmpuAxi(wiring.Component):
             tally.clear.eq(csr.control_clear),
             csr.passes_count.eq(unit.pass_end),
             csr.columns_count.eq(Mux(unit.take, unit.count, 0)),
-            csr.stall_in_count.eq((unit.willing & ~unit.take) | unit.starved),
+            csr.stall_in_count.eq((unit.willing & unit.lacking) | unit.starved),
             csr.stall_out_count.eq(stalled),
             csr.sat_low_count.eq(tally.low_count),
             csr.sat_high_count.eq(tally.high_count),

@@ -67,6 +67,11 @@ class NmpuConfig(Group):
             raise ValueError(
                 f"how.built = {self.how.built} does not divide array.lanes = {self.array.lanes}; one of {near} would"
             )
+        if self.how.architecture == "shared" and self.codes.counts == 1:
+            raise ValueError(
+                "how.architecture = shared: with codes.counts = 1 there is no second count to share a multiplier with; "
+                "parallel would do"
+            )
         if self.arithmetic.kind == "fp16":
             self._check_float()
         elif self.how.stages > (most := max(self.derived.stage_choices)):
@@ -86,6 +91,11 @@ class NmpuConfig(Group):
         Raises:
             ValueError: naming field, value and what would do.
         """
+        if self.how.architecture != "parallel":
+            raise ValueError(
+                f"how.architecture = {self.how.architecture}: arithmetic.kind = fp16 has parallel lanes only; "
+                "parallel would do"
+            )
         odd = [mode for mode in self.activation.modes if mode not in (Activation.NONE, Activation.RELU)]
         if odd:
             raise ValueError(f"activation.modes: {odd[0]} is not for arithmetic.kind = fp16; none and relu would do")

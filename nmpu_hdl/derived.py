@@ -43,6 +43,25 @@ _TILE_CUTS: dict[tuple[int, bool], tuple[int, ...]] = {
     (4, True): (0, 0, 1, 1, 2, 3),
 }
 
+_CLOCKED_CUTS: dict[tuple[bool, int, bool], tuple[int, ...]] = {
+    # (tile, pipeline stages, second affine stage present) -> stage of each of STEPS, where a lane takes several clocks
+    # for a column: its product is summed up in the first stage, in the register that ends it where the shift is behind.
+    (False, 1, False): (0, 0, 0, 0, 0, 0),
+    (False, 2, False): (0, 0, 1, 1, 1, 1),
+    (False, 3, False): (0, 0, 1, 2, 2, 2),
+    (False, 4, False): (0, 0, 1, 2, 2, 3),
+    (False, 1, True): (0, 0, 0, 0, 0, 0),
+    (False, 2, True): (0, 0, 1, 1, 1, 1),
+    (False, 3, True): (0, 0, 1, 1, 2, 2),
+    (False, 4, True): (0, 0, 1, 1, 2, 3),
+    (True, 2, False): (0, 0, 0, 0, 1, 1),
+    (True, 3, False): (0, 0, 1, 1, 2, 2),
+    (True, 4, False): (0, 0, 1, 2, 3, 3),
+    (True, 2, True): (0, 0, 0, 0, 1, 1),
+    (True, 3, True): (0, 0, 1, 1, 2, 2),
+    (True, 4, True): (0, 0, 1, 1, 2, 3),
+}
+
 
 BINARY16 = Number(0, 0xFFFF, 0)
 """Bit patterns of binary16."""
@@ -257,7 +276,11 @@ class Derived:
         """The pipeline stage, from 0, in which each step is computed: of :data:`STEPS`, or of a lane of binary16."""
         if self.floating:
             return spread(float_steps(self._config), self._config.how.stages)
-        cuts = (_TILE_CUTS if self.tiled else _CUTS)[self._config.how.stages, self._config.norm.kind == "affine"]
+        stages, normed = self._config.how.stages, self._config.norm.kind == "affine"
+        if self.clocked:
+            cuts = _CLOCKED_CUTS[self.tiled, stages, normed]
+        else:
+            cuts = (_TILE_CUTS if self.tiled else _CUTS)[stages, normed]
         return dict(zip(STEPS, cuts, strict=True))
 
     @property
@@ -266,11 +289,66 @@ class Derived:
         return self.stage_of["offset"] + 1
 
     @property
-    def latency(self) -> int:
+    def depth(self) -> int:
         """Clock edges from the one that takes a beat to the one that shows its activations, if nothing stalls."""
         tile = self._config.tile
         after = (1 if tile.table else 0) + (2 if tile.pool else 0) if self.tiled else 0
         return self._config.how.stages + after
+
+    @property
+    def latency(self) -> int:
+        """Clock edges from the first that finds a beat on offer to the one that shows its activations, if nothing
+        stalls, at the largest shift."""
+        return self.beat_cycles() - 1 + self.depth
+
+    # -- lanes that take several clocks for a column --
+
+    @property
+    def clocked(self) -> bool:
+        """Whether a lane takes several clocks for a column, in which what it is given stays as it is."""
+        return self._config.how.architecture != "parallel"
+
+    @property
+    def serial(self) -> bool:
+        """Whether lanes take their scales digit by digit."""
+        return self._config.how.architecture == "serial"
+
+    @property
+    def counts_shift(self) -> bool:
+        """Whether the shift of a pass tells how many clocks its columns take."""
+        return self.serial and self.layer_shift
+
+    @property
+    def digit(self) -> int:
+        """Bits of the scales, or of the shift, that a serial lane takes a clock."""
+        return self._config.how.radix.bit_length() - 1
+
+    @property
+    def digits(self) -> int:
+        """Digits of a scale."""
+        return -(-self._config.scale.format.width // self.digit)
+
+    def shift_cycles(self, shift: int | None = None) -> int:
+        """Clocks that a serial lane shifts for after its last digit.
+
+        Args:
+            shift: of the pass; None, or a shift that is not of the layer: the largest.
+        """
+        if not self.serial:
+            return 0
+        allowed = self._config.shift
+        shift = allowed.max if shift is None or not self.layer_shift else shift
+        return shift - allowed.min >> self.digit - 1
+
+    def lane_cycles(self, shift: int | None = None) -> int:
+        """Clocks that a lane takes for a column."""
+        if not self.clocked:
+            return 1
+        return self.digits + self.shift_cycles(shift) if self.serial else 2
+
+    def beat_cycles(self, shift: int | None = None) -> int:
+        """Clocks that a beat takes: for a column, times the columns that a lane of hardware walks through."""
+        return self.walk * self.lane_cycles(shift)
 
     @property
     def layer_gap(self) -> int:
@@ -289,7 +367,7 @@ class Derived:
 
     @property
     def walk(self) -> int:
-        """Clocks that a beat takes: columns of it that a lane of hardware walks through."""
+        """Columns of a beat that a lane of hardware walks through."""
         return self._config.array.lanes // self.built
 
     @property
@@ -297,9 +375,9 @@ class Derived:
         """Words of the parameter memory, each with the parameters of as many columns as lanes are built."""
         return self._config.array.columns // self.built
 
-    def pass_cycles(self, columns: int) -> int:
+    def pass_cycles(self, columns: int, shift: int | None = None) -> int:
         """Clocks from the first beat of a pass over ``columns`` columns to its last result, if nothing stalls."""
-        return -(-columns // self._config.array.lanes) * self.walk + self.latency
+        return -(-columns // self._config.array.lanes) * self.beat_cycles(shift) + self.depth
 
     # -- legality --
 

@@ -253,6 +253,14 @@ class How(Group):
         le=1024,
         description="lanes of hardware, which the columns of a beat share in turn; divides array.lanes; 0: all of them",
     )
+    architecture: Literal["parallel", "shared", "serial"] = Field(
+        "parallel",
+        description="parallel: a lane gives a result a clock; shared: its two counts share one multiplier, in two "
+        "clocks; serial: bits of the scales one after the other, then the shift, in as many clocks as they have",
+    )
+    radix: Literal[2, 4] = Field(
+        2, description="serial: 2 takes one bit of the scales, or of the shift, a clock; 4 two"
+    )
     multiplier: Literal["tree", "operator"] = Field(
         "tree", description="tree: one adder tree for both products, for standard cells; operator: *, for FPGAs"
     )
@@ -260,6 +268,15 @@ class How(Group):
         "internal",
         description="memories: arrays inside; external: a port at the top (core only); macro: black boxes by name",
     )
+
+    @model_validator(mode="after")
+    def _of_use(self) -> Self:
+        if self.radix != 2 and self.architecture != "serial":
+            raise ValueError(
+                f"radix = {self.radix} means nothing with architecture = {self.architecture}; "
+                "architecture = serial would do"
+            )
+        return self
 
 
 class Tile(Group):

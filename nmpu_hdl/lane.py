@@ -1,18 +1,21 @@
-"""One lane: the counts of a column in, its activation out, one result a clock."""
+"""One lane: the counts of a column in, its activation out; a result a clock, or one each few clocks."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import C, Module, Mux, Signal, Value
+from amaranth.hdl import C, Module, Mux, Shape, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from . import affine
 from .activation import Clipped, clip, leaky, limit, saturate
+from .clocked import Serial, shared
 from .config import NmpuConfig
 from .fixed import Fixed, requantize, shape
 from .formats import Activation, Number, Rounding
+from .multiply import Rows
+from .phases import phase_ports
 from .stage import Delay
 
 __all__ = ["Lane", "lane_ports", "lane_settings", "tile_settings"]
@@ -22,7 +25,10 @@ def lane_settings(config: NmpuConfig) -> dict[str, tuple[str, Number]]:
     """The run-time settings a lane takes: name -> (the step that uses it, its range).  A choice of one is not among
     them, for it is a constant."""
     settings: dict[str, tuple[str, Number]] = {}
-    if config.derived.layer_shift:
+    if config.derived.layer_shift and config.derived.serial:
+        if config.derived.digit > 1:  # the rest of the shift is a number of clocks
+            settings["residue"] = ("shift", Number(0, 1, 0))
+    elif config.derived.layer_shift:
         settings["distance"] = ("shift", Number(0, config.shift.max - config.shift.min, 0))
     if config.derived.offset_shifts:
         settings["offset_shift"] = ("offset", Number(0, config.derived.offset_shifts, 0))
@@ -56,6 +62,7 @@ def lane_ports(config: NmpuConfig) -> dict[str, wiring.Member]:
         "codes": In(config.codes.counts * config.codes.format.width),
         "param": In(config.derived.param_width),
         "enable": In(config.how.stages),
+        **{name: In(form) for name, form in phase_ports(config).items()},
         **{name: In(shape(number)) for name, (_, number) in lane_settings(config).items()},
         "y": Out(config.output.format.width),
         "low": Out(1),
@@ -73,6 +80,8 @@ class Lane(wiring.Component):
         codes: codes of one column, ``p`` (or ``x``) lowest.
         param: its parameter word.
         enable: bit ``k`` loads the registers at the end of stage ``k``.
+        (where a column takes several clocks, one port for each of :func:`nmpu_hdl.phases.phase_ports`; codes and
+        parameters stay for all of them, and with the last the column is taken)
         (one port for each of :func:`lane_settings`, timed to the input of the stage that uses it)
         y: the activation, a code of the output format.
         low, high: it was clipped at that end.
@@ -107,42 +116,22 @@ class Lane(wiring.Component):
         """The steps of ``derived.STEPS`` in order; what a later stage needs is carried there by ``delay``."""
         m = Module()
         config, derived = self._config, self._config.derived
-        stage_of, delay = derived.stage_of, Delay(m, self.enable)
-        fields = self._fields()
-
-        def field(name: str, use: str) -> Fixed:
-            """A parameter field at the stage of the step that uses it."""
-            return Fixed(delay(fields[name].value, 0, stage_of[use], name), fields[name].number)
-
-        def step(name: str, value: Fixed, made: str, used: str) -> Fixed:
-            """Name a value, and carry it from the step that makes it to the one that uses it."""
-            signal = Signal(shape(value.number), name=name)
-            m.d.comb += signal.eq(value.value)
-            return Fixed(delay(signal, stage_of[made], stage_of[used], name), value.number)
-
-        def carried(name: str, row: Value) -> Value:
-            return delay(_named(m, name, row), stage_of["multiply"], stage_of["carry"], name)
-
-        scales = tuple(field(f.name, "multiply") for f in derived.param_fields if f.name.startswith("scale"))
-        rows = affine.multiply(m, self._codes(), scales, config.how.multiplier)
-        product = affine.carry(rows._replace(rows=tuple(carried(f"row_{k}", r) for k, r in enumerate(rows.rows))))
-        # What even the least shift cuts off is not carried to the next stage.
-        least = step("product", affine.least_shift(product, config.shift.min, config.guard), "carry", "shift")
-        distance = field("shift", "shift").value if "shift" in fields else self._setting("distance")
-        t = affine.narrow(affine.shift(least, distance), derived.kept)
+        steps = _Steps(m, config, self.enable, self.param)
+        stage_of, delay = derived.stage_of, steps.delay
+        t = affine.narrow(self._shifted(m, steps), derived.kept)
         beyond = delay(_named(m, "beyond", t.beyond), stage_of["shift"], stage_of["finish"], "beyond")
         sign = delay(_named(m, "sign", t.sign), stage_of["shift"], stage_of["finish"], "sign")
-        t_kept = step("shifted", t.kept, "shift", "offset")
+        t_kept = steps.carried("shifted", t.kept, "shift", "offset")
         up, most = self._setting("offset_shift"), config.offset.max_shift
-        a = affine.offset(t_kept, field("offset", "offset"), up, most, self._bias)
+        a = affine.offset(t_kept, steps.field("offset", "offset"), up, most, self._bias)
         following = "finish" if config.norm.kind == "none" else "norm"
         if derived.tiled:
             a = self._accumulate(m, a, delay, stage_of[following])
         else:
-            a = step("biased" if self._bias else "affine", a, "offset", following)
+            a = steps.carried("biased" if self._bias else "affine", a, "offset", following)
         if config.norm.kind == "affine":
-            a = affine.norm(a, field("norm_scale", "norm"), field("norm_offset", "norm"), config.guard)
-            a = step("normed", a, "norm", "finish")
+            a = affine.norm(a, steps.field("norm_scale", "norm"), steps.field("norm_offset", "norm"), config.guard)
+            a = steps.carried("normed", a, "norm", "finish")
         if derived.residual:
             a = self._join(m, a, delay, stage_of["finish"])
         result = self._finish(m, affine.Narrow(a, beyond, sign))
@@ -150,6 +139,28 @@ class Lane(wiring.Component):
         for name, value in result._asdict().items():
             m.d.comb += getattr(self, name).eq(delay(Value.cast(value), last, last + 1, name))
         return m
+
+    def _shifted(self, m: Module, steps: _Steps) -> Fixed:
+        """``t`` at the step ``shift``: what the architectures of lanes differ in."""
+        config, derived = self._config, self._config.derived
+        scales = tuple(steps.field(name, "multiply") for name in steps.fields if name.startswith("scale"))
+        own = "shift" in steps.fields
+        distance = steps.field("shift", "shift").value if own else self._setting("distance")
+        told = {name: getattr(self, name) for name in phase_ports(config)}
+        if derived.serial:
+            t = Serial(config, told).shifted(m, self._codes(), scales, steps.fields["shift"].value if own else None)
+            rest = distance[: derived.digit - 1] if own else self._setting("residue")
+            return affine.shift(t, rest) if len(rest) else t
+        if derived.clocked:
+            product = shared(m, config, self._codes(), scales, told)
+            made = "shift"
+        else:
+            rows = affine.multiply(m, self._codes(), scales, config.how.multiplier)
+            product = affine.carry(steps.rows(rows))
+            made = "carry"
+        # What even the least shift cuts off is not carried to the next stage.
+        least = affine.least_shift(product, config.shift.min, config.guard)
+        return affine.shift(steps.carried("product", least, made, "shift"), distance)
 
     def _accumulate(self, m: Module, a: Fixed, delay: Delay, used: int) -> Fixed:
         """Add the partial sum; the register behind it is what the rest of the lane, or the memory, goes on with.
@@ -220,18 +231,38 @@ class Lane(wiring.Component):
         parts = (self.codes.word_select(k, form.width) for k in range(self._config.codes.counts))
         return tuple(_typed(part, form.number) for part in parts)
 
-    def _fields(self) -> dict[str, Fixed]:
-        return {
-            f.name: _typed(self.param[f.lsb : f.lsb + f.width], f.number) for f in self._config.derived.param_fields
-        }
+
+class _Steps:
+    """Values on their way from the step that makes them to the one that uses them."""
+
+    def __init__(self, m: Module, config: NmpuConfig, enable: Signal, param: Signal) -> None:
+        self._m, self._stage_of = m, config.derived.stage_of
+        self.delay = Delay(m, enable)
+        self.fields = {f.name: _typed(param[f.lsb : f.lsb + f.width], f.number) for f in config.derived.param_fields}
+
+    def field(self, name: str, use: str) -> Fixed:
+        """A parameter field at the stage of the step that uses it."""
+        field = self.fields[name]
+        return Fixed(self.delay(field.value, 0, self._stage_of[use], name), field.number)
+
+    def carried(self, name: str, value: Fixed, made: str, used: str) -> Fixed:
+        """Name a value, and carry it from the step that makes it to the one that uses it."""
+        signal = _named(self._m, name, value.value, shape(value.number))
+        return Fixed(self.delay(signal, self._stage_of[made], self._stage_of[used], name), value.number)
+
+    def rows(self, rows: Rows) -> Rows:
+        """Rows at the step ``carry``."""
+        start, end = self._stage_of["multiply"], self._stage_of["carry"]
+        moved = [self.delay(_named(self._m, f"row_{k}", r), start, end, f"row_{k}") for k, r in enumerate(rows.rows)]
+        return rows._replace(rows=tuple(moved))
 
 
 def _typed(bits: Value, number: Number) -> Fixed:
     return Fixed(bits.as_signed() if number.signed else bits, number)
 
 
-def _named(m: Module, name: str, value: Value) -> Signal:
-    signal = Signal(value.shape(), name=name)
+def _named(m: Module, name: str, value: Value, form: Shape | None = None) -> Signal:
+    signal = Signal(form or value.shape(), name=name)
     m.d.comb += signal.eq(value)
     return signal
 

@@ -67,6 +67,12 @@ class _Tree:
             subtract = negative != (j >= positive)
             self._add(0, j, Mux(y[j], x.as_unsigned(), 0), signed=x.shape().signed, negative=subtract)
 
+    def word(self, word: Value) -> None:
+        """A number that is there already, as wide as the result or less."""
+        row = Signal(Shape(self._width, word.shape().signed), name="onto")
+        self._m.d.comb += row.eq(word)
+        self._rows.append(_Row(0, 0, row.as_unsigned()))
+
     def compress(self) -> tuple[Value, Value]:
         """Carry-save adders over the earliest rows, the highest first, until two are left."""
         rows = [*self._rows, _Row(0, 0, C(self._constant % (1 << self._width), self._width))]
@@ -105,19 +111,24 @@ class _Tree:
         return _Row(time + 4, weight, total), _Row(time + 3, weight + 1, carry)
 
 
-def multiply_add(m: Module, terms: list[Term]) -> Rows:
+def multiply_add(m: Module, terms: list[Term], *, onto: Value | None = None, number: Number | None = None) -> Rows:
     """The exact sum of ``sign * left * right``, before the last carry chain; any widths and signedness.
 
     Args:
         m: the module that holds the tree.
         terms: the products, all with the same count of fraction bits.
+        onto: a number that is added too; None: none.
+        number: range of the sum, where the caller knows a smaller one, or one of a sum with ``onto``.
     """
     products = [left.number * right.number for _, left, right in terms]
     signed = [product if term.sign > 0 else -product for term, product in zip(terms, products, strict=True)]
-    number = signed[0]
-    for product in signed[1:]:
-        number = number + product
+    if number is None:
+        number = signed[0]
+        for product in signed[1:]:
+            number = number + product
     tree = _Tree(m, number.width)
+    if onto is not None:
+        tree.word(onto)
     for sign, left, right in terms:
         x, y = min([(left.value, right.value), (right.value, left.value)], key=lambda pair: _bits(*pair))
         tree.product(x, y, negative=sign < 0)

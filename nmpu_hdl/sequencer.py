@@ -39,13 +39,14 @@ class Sequencer(wiring.Component):
         side: what accompanies the beat that is due.
         slot: the slot that is due in the next clock.
         group: (where lanes walk) the group of the beat's columns that is due.
+        distance: (serial lanes, with a shift a layer) the shift of the beat that is due, less the least shift.
         current: (in a tile) the slot that is due now.
         restart: (in a tile) begin with the first slot of a pass, whatever was taken of the one before.
     """
 
     def __init__(self, config: NmpuConfig) -> None:
         self._config = config
-        slots = range(max(config.array.slots, 2))
+        slots, shift = range(max(config.array.slots, 2)), config.shift
         super().__init__(
             {
                 **{port.name: In(signed(port.width) if port.signed else port.width) for port in config_ports(config)},
@@ -53,6 +54,7 @@ class Sequencer(wiring.Component):
                 "side": Out(side_layout(config)),
                 "slot": Out(slots),
                 **({"group": In(range(config.derived.walk))} if config.derived.walk > 1 else {}),
+                **({"distance": Out(range(shift.max - shift.min + 1))} if config.derived.counts_shift else {}),
                 **({"current": Out(slots), "restart": In(1)} if config.derived.tiled else {}),
             }
         )
@@ -84,12 +86,16 @@ class Sequencer(wiring.Component):
             with m.If(self.restart):
                 m.d.sync += [slot.eq(0), first.eq(1)]
         for name in lane_settings(self._config):
-            self._sample(m, name, first)
+            if name != "residue":
+                self._sample(m, name, getattr(self.side, name), first)
+        if self._config.derived.counts_shift:
+            self._sample(m, "distance", self.distance, first)
+            if "residue" in lane_settings(self._config):
+                m.d.comb += self.side.residue.eq(self.distance)
         return m
 
-    def _sample(self, m: Module, name: str, first: Signal) -> None:
+    def _sample(self, m: Module, name: str, now: Value, first: Signal) -> None:
         """Take a setting from its pins at the first slot, and hold it for the others."""
-        now = getattr(self.side, name)
         held = Signal.like(now, name=f"{name}_held", reset_less=True)
         m.d.comb += now.eq(Mux(first, self._pins(name), held))
         with m.If(self.take):

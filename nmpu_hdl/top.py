@@ -14,6 +14,7 @@ from .float_lane import FloatLane
 from .lane import Lane, lane_settings
 from .memory import ParamMemory, TileArbiter
 from .modules import place
+from .phases import Phases, phase_ports
 from .ports import Port, config_ports, top_ports
 from .sequencer import Sequencer, side_layout
 from .stage import Pipeline
@@ -29,8 +30,9 @@ class Nmpu(wiring.Component):
     last beat was taken.  A beat flows each clock, within a pass and from one to the next, unless the source or the sink
     stalls or the host uses the parameter port.
 
-    Where fewer lanes are built, a beat takes ``derived.walk`` clocks, and is taken in the last of them.  A write to the
-    parameters makes the walk through a beat start over, so that all its columns see the same.
+    Where fewer lanes are built, or lanes take several clocks for a column, a beat takes ``derived.beat_cycles`` clocks,
+    and is taken in the last of them.  A write to the parameters makes it start over, so that all its columns see the
+    same.
 
     Args:
         config: the configuration.
@@ -53,8 +55,12 @@ class Nmpu(wiring.Component):
         take, step = Signal(name="take"), Signal(name="step")
         for port in config_ports(config):
             m.d.comb += getattr(sequencer, port.name).eq(getattr(self, port.name))
+        told = self._count_phases(m, platform, sequencer, arbiter, pipeline)
+        here, room = arbiter.fresh & self.s_axis_tvalid, arbiter.fresh & pipeline.i.ready
+        if config.derived.clocked:
+            here, room = here & told["final"], room & told["final"]
         m.d.comb += [
-            pipeline.i.valid.eq(arbiter.fresh & self.s_axis_tvalid),
+            pipeline.i.valid.eq(here),
             pipeline.i.payload.eq(sequencer.side),
             step.eq(pipeline.i.valid & pipeline.i.ready),
             take.eq(self.s_axis_tvalid & self.s_axis_tready),
@@ -64,18 +70,34 @@ class Nmpu(wiring.Component):
             self.m_axis_tlast.eq(pipeline.o.payload.last),
         ]
         self._connect_memory(m, platform, arbiter)
-        results: Sequence[Any] = self._connect_lanes(m, platform, arbiter, pipeline)
+        results: Sequence[Any] = self._connect_lanes(m, platform, arbiter, pipeline, told)
         if config.derived.walk > 1:
-            results = self._walk(m, platform, step, sequencer, arbiter, pipeline, results)
+            results = self._walk(m, platform, step, room, sequencer, arbiter, pipeline, results)
         else:
             m.d.comb += [
-                self.s_axis_tready.eq(arbiter.fresh & pipeline.i.ready),
+                self.s_axis_tready.eq(room),
                 arbiter.fetch_addr.eq(sequencer.slot),
                 self.m_axis_tvalid.eq(pipeline.o.valid),
                 pipeline.o.ready.eq(self.m_axis_tready),
             ]
         self._connect_results(m, pipeline, results)
         return m
+
+    def _count_phases(
+        self, m: Module, platform: Any, sequencer: Sequencer, arbiter: TileArbiter, pipeline: Pipeline
+    ) -> dict[str, Value]:
+        """What lanes are told that take several clocks for a column, and which of them is ``final``."""
+        if not self.config.derived.clocked:
+            return {}
+        phases = Phases(self.config)
+        place(m, platform, "phases", phases)
+        m.d.comb += [
+            phases.step.eq(arbiter.fresh & self.s_axis_tvalid & pipeline.i.ready),
+            phases.again.eq(self.param_en & self.param_we.any()),
+        ]
+        if self.config.derived.counts_shift:
+            m.d.comb += phases.distance.eq(sequencer.distance)
+        return {name: getattr(phases, name) for name in (*phase_ports(self.config), "final")}
 
     def _connect_memory(self, m: Module, platform: Any, arbiter: TileArbiter) -> None:
         m.d.comb += [getattr(arbiter.host, name).eq(getattr(self, f"param_{name}")) for name in _INPUTS]
@@ -89,7 +111,7 @@ class Nmpu(wiring.Component):
             wiring.connect(m, arbiter.tile, tile.tile)
 
     def _connect_lanes(
-        self, m: Module, platform: Any, arbiter: TileArbiter, pipeline: Pipeline
+        self, m: Module, platform: Any, arbiter: TileArbiter, pipeline: Pipeline, told: dict[str, Value]
     ) -> Sequence[Lane | FloatLane]:
         config, derived = self.config, self.config.derived
         make = FloatLane if derived.floating else Lane
@@ -102,6 +124,7 @@ class Nmpu(wiring.Component):
                 lane.param.eq(arbiter.tile.rdata.word_select(k, len(lane.param))),
                 lane.enable.eq(pipeline.enable),
             ]
+            m.d.comb += [getattr(lane, name).eq(told[name]) for name in phase_ports(config)]
             for name, (step, _) in lane_settings(config).items():
                 m.d.comb += getattr(lane, name).eq(getattr(pipeline.at[derived.stage_of[step]], name))
         return lanes
@@ -124,12 +147,16 @@ class Nmpu(wiring.Component):
         m: Module,
         platform: Any,
         step: Signal,
+        room: Value,
         sequencer: Sequencer,
         arbiter: TileArbiter,
         pipeline: Pipeline,
         lanes: Sequence[Any],
     ) -> Sequence[Any]:
-        """Lanes that walk through the columns of a beat; returns the results of all its columns."""
+        """Lanes that walk through the columns of a beat; returns the results of all its columns.
+
+        ``room``: the lanes would be done with a group in this clock.
+        """
         walker, collector = Walker(self.config), Collector(self.config)
         place(m, platform, "walker", walker)
         place(m, platform, "collector", collector)
@@ -140,7 +167,7 @@ class Nmpu(wiring.Component):
             walker.slot.eq(sequencer.slot),
             sequencer.group.eq(walker.group),
             arbiter.fetch_addr.eq(walker.word),
-            self.s_axis_tready.eq(arbiter.fresh & pipeline.i.ready & walker.final),
+            self.s_axis_tready.eq(room & walker.final),
             complete.eq(pipeline.o.payload.group == self.config.derived.walk - 1),
             self.m_axis_tvalid.eq(pipeline.o.valid & complete),
             pipeline.o.ready.eq(self.m_axis_tready | ~complete),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import C, Cat, Module, Mux, Signal, signed
+from amaranth.hdl import C, Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -12,6 +12,7 @@ from .conductor import pass_layout
 from .config import NmpuConfig
 from .lane import Lane, lane_settings, tile_settings
 from .modules import place
+from .phases import Phases, phase_ports
 from .ports import config_ports
 from .results import result_layout
 from .sequencer import Sequencer, side_layout
@@ -31,7 +32,8 @@ class Unit(wiring.Component):
     """Lanes in two pipelines.  The front ends with the register of the sums: a beat of a block that is not the last
     goes into the aggregation memory, a beat of the last block to the neighbour or to the back, where it is rounded.
 
-    Latency: ``how.stages`` clocks for a last block.  A beat a clock, from block to block as well.
+    Latency: ``how.stages`` clocks for a last block.  A beat each ``derived.beat_cycles`` clocks, from block to block as
+    well.
 
     Args:
         config: a configuration with a tile.
@@ -45,7 +47,8 @@ class Unit(wiring.Component):
         keep, last: tkeep and tlast of that beat (with codes from a stream).
         param, param_wrong: decoded parameter words, and a bit a lane whose error could not be corrected.
         take, pass_end: a beat is taken; it is the last of its pass.
-        willing: a beat would be taken if all that it needs were there; ``codes_ready``: if its codes were.
+        willing: a beat would be worked on if all that it needs were there; ``lacking``: something is not;
+        codes_ready: a beat would be taken if its codes were there.
         active, count: lanes of the slot that is due that are active, a bit each; and how many.
         slot, due_slot: slot that is due now, and in the next clock.
         frame: a beat is taken whose tlast or tkeep is not what it has to be.
@@ -72,7 +75,7 @@ class Unit(wiring.Component):
             "codes": In(lanes * counts),
             "param": In(lanes * word),
             "param_wrong": In(lanes),
-            **dict.fromkeys(("take", "pass_end", "willing", "codes_ready", "frame"), Out(1)),
+            **dict.fromkeys(("take", "pass_end", "willing", "lacking", "codes_ready", "frame"), Out(1)),
             "active": Out(lanes),
             "count": Out(range(lanes + 1)),
             "slot": Out(slots),
@@ -111,25 +114,38 @@ class Unit(wiring.Component):
         place(m, platform, "front", front)
         place(m, platform, "back", back)
         lanes = [Lane(config) for _ in range(config.array.lanes)]
-        self._take(m, sequencer, front)
+        told = self._count_phases(m, platform, sequencer, front)
+        self._take(m, sequencer, front, told.get("final", C(1, 1)))
         marked = self._accumulate(m, front, lanes)
         self._part(m, front, back, marked, lanes)
-        self._connect_lanes(m, platform, front, back, lanes)
+        self._connect_lanes(m, platform, front, back, lanes, told)
         self._results(m, front, back, lanes)
         return m
 
-    def _take(self, m: Module, sequencer: Sequencer, front: Pipeline) -> None:
-        """A beat is taken when all that it is made of is there."""
+    def _count_phases(self, m: Module, platform: Any, sequencer: Sequencer, front: Pipeline) -> dict[str, Value]:
+        """What lanes are told that take several clocks for a column, and which of them is ``final``."""
+        if not self._config.derived.clocked:
+            return {}
+        phases = Phases(self._config)
+        place(m, platform, "phases", phases)
+        m.d.comb += [phases.step.eq(self.willing & ~self.lacking), phases.again.eq(self.restart)]
+        if self._config.derived.counts_shift:
+            m.d.comb += phases.distance.eq(sequencer.distance)
+        return {name: getattr(phases, name) for name in (*phase_ports(self._config), "final")}
+
+    def _take(self, m: Module, sequencer: Sequencer, front: Pipeline, final: Value) -> None:
+        """A beat is taken when all that it is made of is there, in the last of its clocks."""
         config, s = self._config, self.settings
-        lacking = self._needs_sums(m) if config.tile.chain > 1 else C(0, 1)
+        sums_lack = self._needs_sums(m, final) if config.tile.chain > 1 else C(0, 1)
         for port in config_ports(config):
             m.d.comb += getattr(sequencer, port.name).eq(getattr(self, port.name))
         mark = (self.param_wrong & self.active).any()
         m.d.comb += [
             self.willing.eq(self.ready & front.i.ready),
-            self.codes_ready.eq(self.willing & ~lacking),
+            self.lacking.eq(sums_lack | ~self.codes_valid),
+            self.codes_ready.eq(self.willing & ~sums_lack & final),
             self.take.eq(self.codes_ready & self.codes_valid),
-            front.i.valid.eq(self.ready & self.codes_valid & ~lacking),
+            front.i.valid.eq(self.ready & ~self.lacking & final),
             front.i.payload.core.eq(sequencer.side),
             front.i.payload.slot.eq(sequencer.current),
             front.i.payload.to.eq(s),
@@ -151,13 +167,13 @@ class Unit(wiring.Component):
             wrong = (self.last != sequencer.side.last) | (needed & ~self.keep).any()
             m.d.comb += self.frame.eq(self.take & wrong)
 
-    def _needs_sums(self, m: Module) -> Signal:
+    def _needs_sums(self, m: Module, final: Value) -> Signal:
         """A neighbour's sums are lacking; they are taken together with the codes."""
         needed, lacking = Signal(name="needs_sums"), Signal(name="lacks_sums")
         m.d.comb += [
             needed.eq(self.settings.first & self.settings.sum_in),
             lacking.eq(needed & ~self.si_valid),
-            self.si_ready.eq(self.willing & needed & self.codes_valid),
+            self.si_ready.eq(self.willing & needed & self.codes_valid & final),
         ]
         return lacking
 
@@ -228,7 +244,9 @@ class Unit(wiring.Component):
                 self.so_mark.eq(marked),
             ]
 
-    def _connect_lanes(self, m: Module, platform: Any, front: Pipeline, back: Pipeline, lanes: list[Lane]) -> None:
+    def _connect_lanes(
+        self, m: Module, platform: Any, front: Pipeline, back: Pipeline, lanes: list[Lane], told: dict[str, Value]
+    ) -> None:
         config, derived = self._config, self._config.derived
         ends = derived.front
         # The register of the sums moves only with a beat, for the memory hands on what it holds.
@@ -242,6 +260,7 @@ class Unit(wiring.Component):
                 lane.param.eq(self.param.word_select(k, len(lane.param))),
                 lane.enable.eq(enable),
             ]
+            m.d.comb += [getattr(lane, name).eq(told[name]) for name in phase_ports(config)]
             if config.tile.residual:
                 m.d.comb += lane.residual.eq(self.res.word_select(k, len(lane.residual)))
             if config.tile.chain > 1:

@@ -96,7 +96,7 @@ def manifest(config: NmpuConfig) -> dict[str, Any]:
         "streams": {
             "lanes": config.array.lanes,
             "slots": config.array.slots,
-            "cycles_a_beat": derived.walk,
+            "cycles_a_beat": derived.beat_cycles(),
             "counts": config.codes.counts,
             "code_width": config.codes.format.width,
             "output_width": config.output.format.width,

@@ -53,8 +53,8 @@ class Bench:
         self.tile = TileModel(dut, self.config) if self.config.how.memory == "external" else None
         self.junk = True
         self.now = 0
-        self._walks = self.config.derived.walk > 1
-        self._patience = _PATIENCE + self.config.derived.walk
+        self._walks = self.config.derived.beat_cycles() > 1
+        self._patience = _PATIENCE + self.config.derived.beat_cycles()
         self._progress = 0
         self._pin_ports = config_ports(self.config)
         self._pins: dict[str, int] = {}
@@ -169,7 +169,7 @@ class Bench:
         """Drain, see that nothing more comes out, compare."""
         self.sink.stalls = None
         await self.drain()
-        for _ in range(self.config.derived.latency + self.config.derived.walk + 2):
+        for _ in range(self.config.derived.latency + 3):
             await self.clock()
         self.scoreboard.check()
         if self.tile and self.tile.content.words != self.mirror.words:

@@ -26,23 +26,26 @@ def _passes(bench: Bench, columns: int) -> int:
 
 @cocotb.test()
 async def latency_and_throughput(dut: Any) -> None:
-    """A beat a clock (or as many as lanes walk), within passes and from one to the next; results after exactly the
-    latency of the manifest."""
+    """A beat a clock (or one each so many that its lanes take), within passes and from one to the next; results after
+    exactly as many as there are stages."""
     async with Bench(dut, "latency") as bench:
         await bench.write(bench.stimulus.params())
         derived = bench.config.derived
-        if derived.walk == 1:
+        if derived.beat_cycles() == 1:
             await bench.until(lambda: bit(dut.s_axis_tready))
         else:  # a beat is not ready to be taken before it has been walked through
             await bench.clocks(2)
         for _ in range(3):
             start = len(bench.scoreboard.taken)
-            await bench.passes([bench.stimulus.pins(bench.stimulus.settings()) for _ in range(_passes(bench, 64))])
+            settings = [bench.stimulus.settings() for _ in range(_passes(bench, 64))]
+            await bench.passes([bench.stimulus.pins(each) for each in settings])
             await bench.drain()
             taken, given = (np.array(clocks[start:]) for clocks in (bench.scoreboard.taken, bench.scoreboard.given))
-            steady = (np.diff(taken) == derived.walk).all()
-            assert steady, f"beats were taken in clocks {taken.tolist()}, not one each {derived.walk}"
-            late, expected = given - taken, derived.latency
+            lanes = bench.config.array.lanes
+            beats = [derived.beat_cycles(each.shift) for each in settings for _ in range(-(-each.columns // lanes))]
+            steady = np.diff(taken).tolist() == beats[1:]
+            assert steady, f"beats were taken in clocks {taken.tolist()}, not after {beats[1:]} each"
+            late, expected = given - taken, derived.depth
             assert (late == expected).all(), f"results came {late.tolist()} clocks after their beats, not {expected}"
 
 
@@ -101,7 +104,7 @@ async def back_pressure(dut: Any) -> None:
         bench.sink.blocked = True
         bench.begin(bench.random(pins))
         stages, walk = bench.config.how.stages, bench.config.derived.walk
-        await bench.clocks(4 * stages + 8 + 3 * (walk - 1))
+        await bench.clocks(4 * stages + 8 + (stages + 3) * (bench.config.derived.beat_cycles() - 1))
         # The last group of the first beat waits in the last stage, groups of others in those before.
         count, expected = len(bench.scoreboard.taken), 1 + (stages - 1) // walk
         assert count == expected, f"{count} beats were taken with the sink blocked, not {expected}"
@@ -126,7 +129,7 @@ async def parameter_port(dut: Any) -> None:
     """Read-back, single lanes, rewrites between and during passes; what a write does is seen by all later beats."""
     async with Bench(dut, "port") as bench:
         slots, lanes, rng = bench.config.derived.words, bench.config.derived.built, bench.rng
-        every, walk = (1 << lanes) - 1, bench.config.derived.walk
+        every, cycles = (1 << lanes) - 1, bench.config.derived.beat_cycles()
         await bench.write(bench.stimulus.params())
         await bench.access(Access(int(slot), 0) for slot in rng.permutation(slots)[: effort(16)])
 
@@ -143,8 +146,8 @@ async def parameter_port(dut: Any) -> None:
             bench.queue(anything())
             idle = [Access(0, None)] * int(rng.integers(1, 9))
             bench.queue([part for access in anything() for part in (*idle, access)])
-            if walk > 1:  # at any clock of a walk, which has time to come to its end or not
-                pauses = [[Access(0, None)] * int(rng.integers(3 * walk)) for _ in range(24)]
+            if cycles > 1:  # at any clock of a beat, which has time to come to its end or not
+                pauses = [[Access(0, None)] * int(rng.integers(3 * cycles)) for _ in range(24)]
                 some = itertools.islice(itertools.cycle(anything()), len(pauses))
                 bench.queue([part for pause, access in zip(pauses, some, strict=True) for part in (*pause, access)])
             gaps, stalls = (str(rng.choice(PATTERNS)) for _ in range(2))
@@ -164,7 +167,7 @@ async def reset_in_mid_pass(dut: Any) -> None:
         for _ in range(effort(12)):
             settings = [bench.stimulus.pins(bench.stimulus.settings()) for _ in range(3)]
             bench.begin(bench.random(settings), "none", str(bench.rng.choice(PATTERNS)))
-            longest = (2 * bench.config.array.slots + 4) * bench.config.derived.walk
+            longest = (2 * bench.config.array.slots + 4) * bench.config.derived.beat_cycles()
             await bench.clocks(int(bench.rng.integers(1, longest)))
             await bench.reset()
         await bench.passes([bench.stimulus.pins(bench.stimulus.settings())])

@@ -60,19 +60,23 @@ def _check_clocks(bench: AxiBench, layers: list[Layer], fetch: int) -> None:
     """Clocks between beats taken, and from the beats of last blocks to their results."""
     config, watch = bench.config, bench.watch
     wanted: list[int] = []
+    took: list[int] = []
     last: list[bool] = []
     clock = 0
     for layer in layers:
         slots = layer.slots(config)
         beats = slots * layer.blocks * layer.vectors
-        wanted += range(clock, clock + beats)
+        cycles = [config.derived.beat_cycles(shift) for shift in layer.shifts for _ in range(slots)] * layer.vectors
+        wanted += (clock + np.cumsum(cycles)).tolist()
+        took += cycles
         last += [beat // slots % layer.blocks == layer.blocks - 1 for beat in range(beats)]
-        clock += beats + max(config.derived.layer_gap, fetch - beats)
+        clock += sum(cycles) + max(config.derived.layer_gap, fetch - sum(cycles))
     taken = np.array(watch.taken)
-    if config.tile.input == "sram":  # reads come one clock before beats are taken
-        taken = taken + 1
-    assert (taken - taken[0]).tolist() == wanted, f"beats were taken at {(taken - taken[0]).tolist()}, not at {wanted}"
-    late, latency = np.array(watch.given) - taken[np.array(last)], config.derived.latency
+    if config.tile.input == "sram":  # reads come before the clocks of a beat, the last of which takes it
+        taken = taken + took
+    seen = (taken - taken[0] + wanted[0]).tolist()
+    assert seen == wanted, f"beats were taken at {seen}, not at {wanted}"
+    late, latency = np.array(watch.given) - taken[np.array(last)], config.derived.depth
     assert (late == latency).all(), f"results came {late.tolist()} clocks late, not {latency}"
 
 
@@ -243,7 +247,7 @@ async def table_of_the_layer_before(dut: Any) -> None:
         # hand their sums on go by meanwhile, if the first leaves the front free.
         plain: dict[str, Any] = {"sum_in": False, "pooling": "none", "pool_window": 1}
         between = range(1, config.tile.descriptors - 1) if config.tile.chain > 1 else range(0)
-        held = config.derived.latency - (config.derived.front if between else 0)
+        held = config.derived.depth - (config.derived.front if between else 0)
         layers = [_thin(draw_layer(bench.rng, config), held, sum_out=False, table=True, table_bank=0, next=1, **plain)]
         for place in between:
             layers.append(_thin(draw_layer(bench.rng, config), 1, sum_out=True, table=False, next=place + 1, **plain))

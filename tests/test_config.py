@@ -106,7 +106,7 @@ def test_binary16_is_never_too_wide() -> None:
 
 def test_what_walking_lanes_derive() -> None:
     derived = preset("fp16-ldpu").derived
-    assert (derived.floating, derived.built, derived.walk, derived.latency) == (True, 1, 64, 1)
+    assert (derived.floating, derived.built, derived.walk, derived.latency) == (True, 1, 64, 64)
     assert derived.pass_cycles(256) == 256 + 1
     assert derived.pass_cycles(1) == 64 + 1
     assert load(settings=["how.built=16", "how.stages=3"]).derived.pass_cycles(256) == 4 * 4 + 3

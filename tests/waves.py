@@ -198,7 +198,7 @@ def row_blocks() -> Any:
     into, out = taken(rows, "s_axis"), taken(rows, "m_axis")
     assert np.diff(into).tolist() == [1] * 7, "there is a bubble"
     finals = [clock for clock, beat in zip(into, codes, strict=True) if "b1" in beat.label]
-    assert (np.array(out) - finals == TINY.derived.latency).all()
+    assert (np.array(out) - finals == TINY.derived.depth).all()
     assert [rows[k]["m_axis_tdata"] for k in out] == [0x22, 0x22, 0x44, 0x44], "not the sum of both blocks"
     labels = {
         "s_axis_tdata": stream_labels(rows, "s_axis", [beat.label for beat in codes]),
