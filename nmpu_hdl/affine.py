@@ -30,14 +30,14 @@ def multiply(
     onto: Value | None = None,
     number: Number | None = None,
 ) -> Rows:
-    """``s_p * p - s_n * n``, or ``s * x``, exact: by our adder tree, or by the synthesizer's operators.
+    """``s_p * p - s_n * n``, or ``s * x``, exact: by an adder tree of ours, or by the synthesizer's operators.
 
     With ``onto`` that is added too, and ``number`` is the range of the sum.
     """
-    if how == "tree":
+    if how != "operator":
         signs = (1, -1)[: len(codes)]
         terms = [Term(*term) for term in zip(signs, scales, codes, strict=True)]
-        return multiply_add(m, terms, onto=onto, number=number)
+        return multiply_add(m, terms, how, onto=onto, number=number)
     product = codes[0] * scales[0]
     if len(codes) == 2:
         product = product - codes[1] * scales[1]

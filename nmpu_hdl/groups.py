@@ -261,8 +261,11 @@ class How(Group):
     radix: Literal[2, 4] = Field(
         2, description="serial: 2 takes one bit of the scales, or of the shift, a clock; 4 two"
     )
-    multiplier: Literal["tree", "operator"] = Field(
-        "tree", description="tree: one adder tree for both products, for standard cells; operator: *, for FPGAs"
+    multiplier: Literal["tree", "rows", "booth", "operator"] = Field(
+        "tree",
+        description="one adder tree for both products, of rows for two bits of a factor with its triple made once "
+        "(tree: least area), for each bit (rows: faster), or for two bits recoded as -2 to 2 (booth: between them where "
+        "factors are wide); operator: *, for FPGAs",
     )
     memory: Literal["internal", "external", "macro"] = Field(
         "internal",
