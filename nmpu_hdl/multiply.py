@@ -1,7 +1,8 @@
 """Sums of products in one carry-save tree, for a single carry chain to finish.
 
-Each product is unfolded into rows.  ``tree``: one for every *two* bits of its shorter factor, with three times the longer
-factor made once (unsigned radix 4: no sign rows, and fewer bits than Booth's), or one for every bit where it is short.
+Each product is unfolded into rows.  ``tree``: one for every *two* bits of its shorter factor, with three times the
+longer factor made once (unsigned radix 4: no sign rows, and fewer bits than Booth's), or one for every bit where it is
+short.
 ``rows``: one for every bit.  ``booth``: one for every two bits, recoded as -2 to 2 (Booth, 1951, and MacSorley, 1961).
 All rows, those to be subtracted inverted, and one constant that corrects for the inversions, meet in one tree of
 carry-save adders.  docs/area.md tells what each takes.
