@@ -263,9 +263,9 @@ class How(Group):
     )
     multiplier: Literal["tree", "rows", "booth", "operator"] = Field(
         "tree",
-        description="an adder tree for both products, of rows for two bits of a factor with its triple made once (tree: "
-        "least area), for each bit (rows: faster), or for two bits recoded as -2 to 2 (booth: in between, where factors "
-        "are wide); operator: *, for FPGAs",
+        description="an adder tree for both products, of rows for two bits of a factor and its triple made once "
+        "(tree: least area), for each bit (rows: faster), or for two bits recoded as -2 to 2 (booth: between, where "
+        "factors are wide); operator: *, for FPGAs",
     )
     memory: Literal["internal", "external", "macro"] = Field(
         "internal",
