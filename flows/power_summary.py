@@ -69,7 +69,7 @@ class Conditions:
 
     def passes_of(self, config: NmpuConfig) -> int:
         """The passes to simulate."""
-        return self.passes or max(2, -(-_CLOCKS // (config.array.slots * config.derived.walk)))
+        return self.passes or max(2, -(-_CLOCKS // (config.array.slots * config.derived.beat_cycles())))
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class Measured:
     @property
     def cycles(self) -> int:
         """Clocks of the window, or of a pass."""
-        return self.seen.cycles if self.seen else self.config.array.slots * self.config.derived.walk
+        return self.seen.cycles if self.seen else self.config.array.slots * self.config.derived.beat_cycles()
 
     @property
     def columns(self) -> int:
