@@ -117,7 +117,7 @@ class TileModel:
     """A macro at ``mem_*``.  Read data hold until the next access; after a write they are junk, as a macro's may be."""
 
     def __init__(self, dut: Any, config: NmpuConfig) -> None:
-        self._en, self._we, self._addr = dut.mem_en, dut.mem_we, dut.mem_addr
+        self._rst, self._en, self._we, self._addr = dut.rst, dut.mem_en, dut.mem_we, dut.mem_addr
         self._wdata, self._rdata = dut.mem_wdata, dut.mem_rdata
         self.content = Mirror(config)
         self._junk = (1 << len(self._rdata)) - 1
@@ -133,5 +133,7 @@ class TileModel:
             self.content.write(int(slot, 2), int(enables, 2), int(str(self._wdata.value), 2))
             self._rdata.value = self._junk
             self._junk ^= (1 << len(self._rdata)) - 1
-        else:
+        elif int(slot, 2) < len(self.content.words):
             self._rdata.value = self.content.words[int(slot, 2)]
+        elif str(self._rst.value) != "1":  # before the first reset, which clears it, the slot may be any number
+            raise AssertionError(f"mem_addr = {slot} is read, and there are {len(self.content.words)} words")
