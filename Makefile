@@ -29,7 +29,7 @@ check: $(STAMP)
 	$(BIN)/mypy
 
 # What no Python wheel has, and only some tests use.  As root on Debian it is installed; elsewhere those tests are skipped.
-PACKAGES := iverilog liblz4-dev zlib1g-dev opensta qflow-tech-osu018
+PACKAGES := iverilog liblz4-dev zlib1g-dev opensta qflow-tech-osu018 graywolf qrouter magic netgen-lvs
 
 packages:
 	@dpkg -s $(PACKAGES) >/dev/null 2>&1 || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && \

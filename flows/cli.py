@@ -44,6 +44,7 @@ for _command in (
     measure_commands.area,
     measure_commands.timing,
     measure_commands.power,
+    measure_commands.layout,
     measure_commands.compare,
     commands.run,
     commands.doctor,

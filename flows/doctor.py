@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from .technology import osu018
 from .tool import ToolFailed, ToolMissing, environment, require_headers, run
 
 __all__ = ["Finding", "examine"]
@@ -46,14 +47,19 @@ _PACKAGES = (
 _OPTIONAL = (
     *((name, "registers", "registers") for name in ("peakrdl-cli", "peakrdl-cheader", "peakrdl-html")),
     ("matplotlib", "the chart of compare", "charts"),
+    ("klayout", "layout", "layout"),
 )
 
-_PROGRAMS = (
+_PROGRAMS: tuple[tuple[str, tuple[str, ...], str, str, bool], ...] = (
     ("g++", ("--version",), "sim", "apt-get install g++", False),
     ("make", ("--version",), "sim", "apt-get install make", False),
     ("perl", ("--version",), "lint, sim", "apt-get install perl", False),
     ("iverilog", ("-V",), "sim --simulator icarus, power", "apt-get install iverilog", True),
-    ("sta", ("-version",), "timing, power, compare", "apt-get install opensta", True),
+    ("sta", ("-version",), "timing, power, compare, layout", "apt-get install opensta", True),
+    ("graywolf", (), "layout", "apt-get install graywolf", True),
+    ("qrouter", ("-h",), "layout", "apt-get install qrouter", True),
+    ("magic", ("--version",), "layout", "apt-get install magic", True),
+    ("netgen-lvs", ("-batch", "exit"), "layout", "apt-get install netgen-lvs", True),
     ("gtkwave", ("--version",), "looking at waves", "apt-get install gtkwave", True),
 )
 
@@ -66,11 +72,12 @@ def examine() -> list[Finding]:
         Finding(name, use, _package(name), f"pip install 'nmpu-hdl[{extra}]'", True) for name, use, extra in _OPTIONAL
     ]
     headers = Finding("lz4.h, zlib.h", "sim --waves", _headers(), "apt-get install liblz4-dev zlib1g-dev", True)
+    cells = Finding("qflow-tech-osu018", "layout", _cells(), "apt-get install qflow-tech-osu018", True)
     programs = [
         Finding(name, use, _program([name, *flags]), remedy, optional)
         for name, flags, use, remedy, optional in _PROGRAMS
     ]
-    return [python, *packages, *programs, headers]
+    return [python, *packages, *programs, cells, headers]
 
 
 def _package(name: str) -> str | None:
@@ -88,10 +95,20 @@ def _headers() -> str | None:
     return "found"
 
 
+def _cells() -> str | None:
+    try:
+        osu018()
+    except ToolMissing:
+        return None
+    return "found"
+
+
 def _program(command: Sequence[str]) -> str | None:
     """The first version number that a program prints of itself, ``found`` where it prints none."""
     if shutil.which(command[0], path=environment().get("PATH")) is None:
         return None
+    if len(command) == 1:  # there is no way to ask it
+        return "found"
     with TemporaryDirectory(prefix="nmpu-doctor-") as folder:
         try:
             run(command, Path(folder))

@@ -10,6 +10,9 @@ from .area import area as area_step
 from .compare import compare as compare_step
 from .generate import VERILOG
 from .generate import generate as generate_step
+from .layout import layout as layout_step
+from .layout_asked import DENSITY, Asked
+from .librelane import librelane as librelane_step
 from .options import (
     DontUse,
     InputDelay,
@@ -29,10 +32,10 @@ from .options import (
 from .pipeline import pipeline as pipeline_step
 from .power import Conditions
 from .power import power as power_step
-from .screen import print_area, print_json, print_power, print_timing, working
+from .screen import exit_unless, print_area, print_json, print_layout, print_power, print_timing, working
 from .timing import timing as timing_step
 
-__all__ = ["area", "compare", "power", "timing"]
+__all__ = ["area", "compare", "layout", "power", "timing"]
 
 
 @configured
@@ -158,3 +161,41 @@ def compare(target: Target, lib: Lib = None, dont_use: DontUse = None, as_json: 
     else:
         print((folder / "compare.md").read_text())
         print(f"wrote {folder / 'compare.md'}")
+
+
+@configured
+def layout(
+    target: Target,
+    lanes: Annotated[
+        int | None, typer.Option("--lanes", metavar="N", help="a core of N lanes (default: a lane by itself)")
+    ] = None,
+    width_um: Annotated[
+        float | None, typer.Option("--width-um", metavar="UM", help="how wide it may be (default: as wide as high)")
+    ] = None,
+    density: Annotated[float, typer.Option("--density", help="share of the rows that cells take, up to 1")] = DENSITY,
+    dont_use: DontUse = None,
+    target_period: TargetPeriod = None,
+    seed: Seed = 1,
+    librelane: Annotated[
+        bool, typer.Option("--librelane", help="only write LibreLane's files for sky130A and ihp-sg13g2")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Place and route a lane or a small core in OSU's 180 nm cells, check it, and measure it with its wires."""
+    config, work = target
+    folder = work / "layout"
+    asked = Asked(lanes, width_um, density, target_period, tuple(dont_use or ()), seed)
+    if librelane:
+        files = [str(path) for path in librelane_step(config, folder / "librelane", asked)]
+        if as_json:
+            print_json(files)
+        else:
+            print("\n".join(f"wrote {file}" for file in files))
+        return
+    with working() as say:
+        result = layout_step(config, folder, asked, say)
+    if as_json:
+        print_json(result.model_dump(mode="json"))
+    else:
+        print_layout(result)
+    exit_unless(result.netlist.matches)

@@ -13,10 +13,11 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from .area import AreaResult
+from .layout_result import LayoutResult
 from .power_result import PowerResult
 from .timing_result import TimingResult
 
-__all__ = ["exit_unless", "print_area", "print_json", "print_power", "print_timing", "working"]
+__all__ = ["exit_unless", "print_area", "print_json", "print_layout", "print_power", "print_timing", "working"]
 
 _ROWS = 12
 """Paths that ``nmpu timing`` shows."""
@@ -106,5 +107,45 @@ def print_power(result: PowerResult) -> None:
         f"combinational {result.combinational_mw:.4g} + leakage {result.leakage_mw:.3g}\n"
         f"energy: {result.energy_per_column_pj:.4g} pJ a column, {result.leakage_per_column_pj:.3g} of it leakage"
     )
+    for warning in result.warnings:
+        print(f"note: {warning}")
+
+
+def print_layout(result: LayoutResult) -> None:
+    """What ``nmpu layout`` says to people."""
+    what = "one lane" if result.top != "nmpu" else f"nmpu with {result.lanes} lanes"
+    table = Table("", "before layout", "with its wires", "ratio", title=f"{what} in {result.library}", box=None)
+    before, after = result.timing.estimate, result.timing.routed
+    table.add_row(
+        "least period, ps", f"{before.min_period_ps:,.0f}", f"{after.min_period_ps:,.0f}", f"{result.timing.ratio:.3f}"
+    )
+    table.add_row(
+        "fastest clock, MHz",
+        f"{before.f_max_mhz:,.1f}",
+        f"{after.f_max_mhz:,.1f}",
+        f"{after.f_max_mhz / before.f_max_mhz:.3f}",
+    )
+    if result.power is not None:
+        low, high, ratio = result.power.estimate, result.power.routed, f"{result.power.ratio:.3f}"
+        at = f"power at {result.power.period_ps:,.0f} ps, mW"
+        table.add_row(at, f"{low.total_mw:.4g}", f"{high.total_mw:.4g}", ratio)
+        energy = f"{low.energy_per_column_pj:.4g}", f"{high.energy_per_column_pj:.4g}"
+        table.add_row("energy a column, pJ", *energy, ratio)
+    Console().print(table)
+    wires = ", ".join(f"{layer} {length:,.0f}" for layer, length in result.wire_um.items() if length)
+    match = "the same circuit as the netlist" if result.netlist.matches else "NOT the circuit of the netlist"
+    print(
+        f"block:   {result.width_um:,.1f} um x {result.height_um:,.1f} um = {result.die_area_um2:,.0f} um2, "
+        f"{result.rows} rows, {result.width_per_column_um:,.1f} um of width for a column\n"
+        f"cells:   {result.cells:,} in {result.cell_area_um2:,.0f} um2 ({result.ge:,.0f} GE), "
+        f"{result.utilisation:.1%} of the block\n"
+        f"wires:   {sum(result.wire_um.values()):,.0f} um ({wires}), {sum(result.vias.values()):,} vias, "
+        f"{result.capacitance_ff:,.0f} fF\n"
+        f"rules:   {result.rules.errors} errors (magic)\n"
+        f"netlist: {match} (magic, netgen)\n"
+        f"picture: {result.picture}"
+    )
+    for rule in result.rules.rules:
+        print(f"broken:  {rule.count} x {rule.rule}: {rule.explanation}")
     for warning in result.warnings:
         print(f"note: {warning}")
