@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
-import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from .charts import svg
 from .compare_result import Comparison, LaneRow, UnitRow
 
 if TYPE_CHECKING:
@@ -15,29 +14,13 @@ if TYPE_CHECKING:
 __all__ = ["chart", "figure"]
 
 _COLORS = {"fastest": "#a6a6a6", "configured": "#1b7837", "unpipelined": "#762a83", "pipelined": "#c2a5cf"}
-_SETTINGS: dict[Any, Any] = {
-    "svg.hashsalt": "nmpu",  # the same names of elements every time
-    "svg.fonttype": "path",
-    "font.family": "DejaVu Sans",
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-}
-
 Bars = Sequence[tuple[str, float, str]]
 """Label, value and colour."""
 
 
 def chart(result: Comparison) -> str | None:
-    """The chart as SVG, or None without matplotlib; equal results give equal text with the same matplotlib."""
-    if importlib.util.find_spec("matplotlib") is None:
-        return None
-    import matplotlib
-
-    file = io.StringIO()
-    with matplotlib.rc_context(_SETTINGS):
-        figure(result).savefig(file, format="svg", metadata={"Date": None})
-    return "\n".join(line.rstrip() for line in file.getvalue().splitlines()) + "\n"
+    """The chart as SVG, or None without matplotlib."""
+    return svg(lambda: figure(result))
 
 
 def figure(result: Comparison) -> Figure:

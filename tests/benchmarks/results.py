@@ -1,13 +1,14 @@
-"""Compare fixed point with binary16 in some libraries, and write docs/results.md with its charts.
+"""Compare fixed point with binary16, sweep over lanes, lay out, and write docs/results.md with its pictures.
 
-python -m tests.benchmarks.results ../shared/lib/nangate45_typ.lib ../shared/lib/asap7_rvt_tt.lib
+python -m tests.benchmarks.results ../shared/lib/nangate45_typ.lib ../shared/lib/asap7_rvt_tt.lib \\
+    --sweep ../shared/lib/sky130hd_tt.lib --sweep ../shared/lib/ihp_sg13g2_typ_1p20V_25C.lib
 """
 
 from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -16,8 +17,12 @@ import typer
 from flows.compare import compare, render
 from flows.compare_chart import chart
 from flows.compare_result import Comparison
+from flows.sweep import sweep
+from flows.sweep_chart import chart as sweep_chart
 from flows.tool import write_together
 from nmpu_hdl.presets import load
+
+from . import architectures, layouts
 
 DOCS = Path(__file__).parents[2] / "docs"
 FULL, FURTHER = 1, (2, 3)
@@ -29,12 +34,14 @@ Measured on {date} with `make results`, which writes this page and its charts; {
 
 The paper's preset against the same unit in binary16, built as well as we can: `nmpu compare` in {count} {libraries}.
 What is divided by what, what differs from the paper's own comparison, and why a figure is below it, is said under each
-library. How areas are measured: [area.md](area.md); the arithmetic: [arithmetic.md](arithmetic.md).
+library. Then [lanes of other architectures](#architectures-of-lanes-and-efforts-of-mapping), and [layouts](#layouts).
+How areas are measured: [area.md](area.md); the arithmetic: [arithmetic.md](arithmetic.md).
 """
 
 
 def main(
     libs: Annotated[list[Path], typer.Argument(help="Liberty files, named in the page as they are given")],
+    sweeps: Annotated[list[Path] | None, typer.Option("--sweep", help="a Liberty file to sweep in only")] = None,
     date: Annotated[
         str | None, typer.Option(help="of the measurement, as it is to be written (default: today)")
     ] = None,
@@ -43,7 +50,7 @@ def main(
     ),
     further: Annotated[bool, typer.Option(help="the ratios for 2 and 3 stages as well")] = True,
 ) -> None:
-    """Compare in every library, and write the page."""
+    """Compare in every library, sweep in those and in others, lay out, and write the page."""
     measured = [
         [
             compare(load(settings=[f"how.stages={stages}"]), work / lib.stem, _say, library=lib)
@@ -51,10 +58,25 @@ def main(
         ]
         for lib in libs
     ]
+    swept = {
+        lib: sweep(
+            load(), work / f"{lib.stem}-sweep", _say, library=lib, dont_use=architectures.AVOIDED.get(lib.stem, ())
+        )
+        for lib in (*libs, *(sweeps or ()))
+    }
     charts = {f"results_{lib.stem}.svg": chart(runs[0]) for lib, runs in zip(libs, measured, strict=True)}
-    text = page(measured, [name if drawn else None for name, drawn in charts.items()], date or _today())
-    drawings = {DOCS / name: drawn for name, drawn in charts.items() if drawn}
-    write_together({DOCS / "results.md": text} | drawings)
+    lanes = {f"lanes_{lib.stem}.svg": sweep_chart(result) for lib, result in swept.items()}
+    found = layouts.laid_out(work / "layout", _say)
+    parts = [page(measured, _drawn(charts), date or _today())]
+    parts += [architectures.section(list(swept.values()), _drawn(lanes)), layouts.section(found)]
+    drawings = {DOCS / name: drawn for name, drawn in (charts | lanes).items() if drawn}
+    write_together({DOCS / "results.md": "\n".join(parts)} | drawings)
+    layouts.pictures(found, DOCS)
+
+
+def _drawn(charts: Mapping[str, str | None]) -> list[str | None]:
+    """Names of the charts that could be drawn."""
+    return [name if drawn else None for name, drawn in charts.items()]
 
 
 def page(measured: Sequence[Sequence[Comparison]], charts: Sequence[str | None], date: str) -> str:
