@@ -2,16 +2,17 @@
 #   make demo      the main job on the paper's preset: Verilog, lint, cocotb regression, area report
 #   make test      lint, types and the whole test suite
 #   make test-all  the slow, deep runs as well
+#   make layout    a lane and a core of 4 lanes, placed and routed (Debian's packages)
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check bench results packages clean
+.PHONY: help demo test test-all check bench results packages layout clean
 
 help:
-	@sed -n '2,4p' Makefile | cut -c3-
+	@sed -n '2,5p' Makefile | cut -c3-
 
 $(STAMP): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -42,14 +43,20 @@ test: check packages
 test-all: check packages
 	$(BIN)/pytest -n auto
 
+# From nothing to two pictures, in build/paper/layout and build/paper-array/layout; about 5 minutes.
+layout: $(STAMP) packages
+	$(BIN)/nmpu layout --preset paper --set how.stages=2
+	$(BIN)/nmpu layout --preset paper --set how.stages=2 --lanes 4 -o build/paper-array
+
 bench: $(STAMP)
 	$(BIN)/python -m tests.benchmarks.speed
 
-# docs/results.md and its charts; takes about half an hour on 2 cores.
+# docs/results.md and its pictures; takes about an hour on 2 cores.
 LIBS ?= ../shared/lib/nangate45_typ.lib ../shared/lib/asap7_rvt_tt.lib
+SWEEPS ?= ../shared/lib/sky130hd_tt.lib ../shared/lib/ihp_sg13g2_typ_1p20V_25C.lib
 
 results: $(STAMP)
-	$(BIN)/python -m tests.benchmarks.results $(LIBS)
+	$(BIN)/python -m tests.benchmarks.results $(LIBS) $(SWEEPS:%=--sweep %)
 
 clean:
 	rm -rf build $(VENV)

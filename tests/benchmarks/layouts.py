@@ -51,8 +51,8 @@ _INTRO = """## Layouts
 
 Placed and routed in OSU's 180 nm cells by graywolf and qrouter, checked by magic and netgen, timed and measured again
 with the wires: [layout.md](layout.md). *Estimate*: the same netlist without wires. The clock is everywhere at once in
-both; *clock's wires*: the least period with those as they are, without a clock tree. *um a column*: what a lane takes of
-the crossbar's edge. Energy is at the least period with wires.
+both; *clock's wires*: the least period with those as they are, without a clock tree. *um a column*: what a lane takes
+of the crossbar's edge. Energy is at the least period with wires.
 
 """
 _COLUMNS = (
