@@ -21,7 +21,8 @@ AVOIDED = {
 _INTRO = """## Architectures of lanes, and efforts of mapping
 
 A lane that takes more clocks for a column is smaller; so is a mapping that takes more time, or it is faster. It is
-`nmpu sweep` on the paper's preset, in {count} libraries. Energy is of effort `area`."""
+`nmpu sweep` on the paper's preset, in {count} libraries. Energy is of effort `area`. Measured
+on {date}."""
 
 
 class _Plain(NamedTuple):
@@ -42,9 +43,9 @@ _PLAIN = (
 )
 
 
-def section(sweeps: Sequence[Sweep], charts: Sequence[str | None]) -> str:
+def section(sweeps: Sequence[Sweep], charts: Sequence[str | None], date: str) -> str:
     """The part, and in it every sweep with the name of its chart."""
-    parts = [_INTRO.format(count=len(sweeps)), ""]
+    parts = [_INTRO.format(count=len(sweeps), date=date), ""]
     for result in sweeps:
         if result.library == _LIBRARY:
             parts += [*_beside(result), ""]

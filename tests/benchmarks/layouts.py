@@ -88,14 +88,14 @@ def pictures(found: dict[str, LayoutResult], folder: Path) -> None:
         draw(Path(found[name].layout), osu018(), folder / f"layout_{name}.png", pixels=_PIXELS)
 
 
-def section(found: dict[str, LayoutResult]) -> str:
+def section(found: dict[str, LayoutResult], date: str) -> str:
     """The part."""
     rows = "".join(_row(LAYOUTS[name], result) + "\n" for name, result in found.items())
     commands = "".join(f"- {what.about}: `{what.command}`\n" for what in LAYOUTS.values())
     tools = ", ".join(f"{name} {version}" for name, version in next(iter(found.values())).tools.items())
     shown = "![lane, two stages](layout_lane2.png)\n\n![core of 4 lanes](layout_array.png)\n"
     head = f"| {' | '.join(_COLUMNS)} |\n|---{'|---:' * (len(_COLUMNS) - 1)}|\n"
-    return f"{_INTRO}{head}{rows}\n{commands}\nTools: {tools}.\n\n{shown}"
+    return f"{_INTRO}{head}{rows}\n{commands}\nMeasured on {date}. Tools: {tools}.\n\n{shown}"
 
 
 def _row(what: Layout, result: LayoutResult) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Mapping, Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -30,7 +31,7 @@ FULL, FURTHER = 1, (2, 3)
 
 _INTRO = """# Results
 
-Measured on {date} with `make results`, which writes this page and its charts; {versions}.
+`make results` writes this page and its charts. This part was measured on {date}; {versions}.
 
 The paper's preset against the same unit in binary16, built as well as we can: `nmpu compare` in {count} {libraries}.
 What is divided by what, what differs from the paper's own comparison, and why a figure is below it, is said under each
@@ -39,9 +40,18 @@ How areas are measured: [area.md](area.md); the arithmetic: [arithmetic.md](arit
 """
 
 
+class Part(StrEnum):
+    """What the page consists of, in this order; each is measured by itself."""
+
+    FLOATS = "floats"
+    LANES = "lanes"
+    LAYOUTS = "layouts"
+
+
 def main(
     libs: Annotated[list[Path], typer.Argument(help="Liberty files, named in the page as they are given")],
     sweeps: Annotated[list[Path] | None, typer.Option("--sweep", help="a Liberty file to sweep in only")] = None,
+    parts: Annotated[list[Part] | None, typer.Option("--part", help="to measure anew (default: all)")] = None,
     date: Annotated[
         str | None, typer.Option(help="of the measurement, as it is to be written (default: today)")
     ] = None,
@@ -51,6 +61,18 @@ def main(
     further: Annotated[bool, typer.Option(help="the ratios for 2 and 3 stages as well")] = True,
 ) -> None:
     """Compare in every library, sweep in those and in others, lay out, and write the page."""
+    for part in parts or Part:
+        if part is Part.FLOATS:
+            _write(part, *_floats(libs, work, date or _today(), further=further))
+        elif part is Part.LANES:
+            _write(part, *_lanes((*libs, *(sweeps or ())), work, date or _today()))
+        else:
+            found = layouts.laid_out(work / "layout", _say)
+            _write(part, layouts.section(found, date or _today()), {})
+            layouts.pictures(found, DOCS)
+
+
+def _floats(libs: Sequence[Path], work: Path, date: str, *, further: bool) -> tuple[str, dict[str, str | None]]:
     measured = [
         [
             compare(load(settings=[f"how.stages={stages}"]), work / lib.stem, _say, library=lib)
@@ -58,20 +80,28 @@ def main(
         ]
         for lib in libs
     ]
-    swept = {
-        lib: sweep(
-            load(), work / f"{lib.stem}-sweep", _say, library=lib, dont_use=architectures.AVOIDED.get(lib.stem, ())
-        )
-        for lib in (*libs, *(sweeps or ()))
-    }
     charts = {f"results_{lib.stem}.svg": chart(runs[0]) for lib, runs in zip(libs, measured, strict=True)}
-    lanes = {f"lanes_{lib.stem}.svg": sweep_chart(result) for lib, result in swept.items()}
-    found = layouts.laid_out(work / "layout", _say)
-    parts = [page(measured, _drawn(charts), date or _today())]
-    parts += [architectures.section(list(swept.values()), _drawn(lanes)), layouts.section(found)]
-    drawings = {DOCS / name: drawn for name, drawn in (charts | lanes).items() if drawn}
-    write_together({DOCS / "results.md": "\n".join(parts)} | drawings)
-    layouts.pictures(found, DOCS)
+    return page(measured, _drawn(charts), date), charts
+
+
+def _lanes(libs: Sequence[Path], work: Path, date: str) -> tuple[str, dict[str, str | None]]:
+    swept = [
+        sweep(load(), work / f"{lib.stem}-sweep", _say, library=lib, dont_use=architectures.AVOIDED.get(lib.stem, ()))
+        for lib in libs
+    ]
+    charts = {f"lanes_{lib.stem}.svg": sweep_chart(result) for lib, result in zip(libs, swept, strict=True)}
+    return architectures.section(swept, _drawn(charts), date), charts
+
+
+def _write(part: Part, text: str, charts: Mapping[str, str | None]) -> None:
+    """Put a part in its place in the page, and its charts beside it."""
+    page = DOCS / "results.md"
+    there = dict(
+        re.findall(r"^<!-- part (\w+) -->\n(.*?)(?=^<!-- part |\Z)", page.read_text(), re.DOTALL | re.MULTILINE)
+    )
+    there[part] = text.rstrip() + "\n\n"
+    whole = "".join(f"<!-- part {name} -->\n{there[name]}" for name in Part if name in there)
+    write_together({page: whole.rstrip() + "\n"} | {DOCS / name: drawn for name, drawn in charts.items() if drawn})
 
 
 def _drawn(charts: Mapping[str, str | None]) -> list[str | None]:
