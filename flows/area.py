@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -13,9 +13,10 @@ from nmpu_hdl.config import NmpuConfig
 from nmpu_hdl.macros import Macro, macros
 from nmpu_hdl.ports import top_name
 
+from .efforts import Effort
 from .library import Library
 from .macros import Sized, liberty, match
-from .synthesize import Netlist
+from .synthesize import Candidate, Netlist
 from .target import check_target, synthesize_for
 from .tool import write_atomic, write_together
 
@@ -68,6 +69,9 @@ class AreaResult(BaseModel):
         blocks: every module, those that take most first; with the macros they add up to ``ge`` or a little more.
         macros: the memories that are black boxes.
         cells: cells of the flat netlist, by type.
+        effort: what chose the way it was mapped.
+        recipe: that way's name.
+        candidates: all ways that were tried; none with effort ``fast``.
         tools: versions of the tools that took part.
         warnings: what a reader of the numbers has to know.
     """
@@ -87,6 +91,9 @@ class AreaResult(BaseModel):
     blocks: tuple[Block, ...]
     macros: tuple[MacroArea, ...]
     cells: dict[str, int]
+    effort: Effort = "fast"
+    recipe: str = ""
+    candidates: tuple[Candidate, ...] = ()
     tools: dict[str, str]
     warnings: tuple[str, ...]
 
@@ -100,6 +107,8 @@ def area(
     dont_use: Sequence[str] = (),
     sized: Sequence[Sized] = (),
     target_ps: float | None = None,
+    effort: Effort = "fast",
+    say: Callable[[str], None] = lambda step: None,
 ) -> AreaResult:
     """Synthesize the unit and measure its area.
 
@@ -115,7 +124,9 @@ def area(
         dont_use: patterns of cells to avoid, such as ``*_X32``.
         sized: the macros that the user has, in um2; with the neutral library, in NAND2 equivalents.
         target_ps: a period that the mapping is to meet with little area, without wires and delays of inputs and
-            outputs; None: the least delay.
+            outputs; None: what the effort is for.
+        effort: :mod:`flows.efforts` tells what each tries.
+        say: told how far it is.
 
     Raises:
         ValueError: the library, a size or the target cannot be used; one line that says why.
@@ -128,12 +139,15 @@ def area(
     cells = Library.read(library, dont_use)
     for stale in (work / "result.json", *work.glob("nmpu_macro_*.lib")):
         stale.unlink(missing_ok=True)
-    netlist = synthesize_for(target_ps, verilog, top_name(config), work, cells, macros=needed)
+    top = top_name(config)
+    netlist = synthesize_for(target_ps, verilog, top, work, cells, macros=needed, effort=effort, say=say)
     write_together({work / f"{m.module}.lib": liberty(m, areas[m.module]) for m in needed if m.module in areas})
     boxes = [_macro(m, netlist, cells, areas.get(m.module)) for m in needed]
     found = arrays(verilog.read_text()) & netlist.modules.keys()
-    aim = [f"mapped for a period of {target_ps:g} ps, not for the least delay"] if target_ps is not None else []
-    result = measure(netlist, cells, boxes, aim + _remarks(netlist, cells, boxes, found, dont_use))
+    aims = {"fast": "the least delay", "delay": "the least period", "area": "the least area"}
+    aim = aims.get(effort, "the least product of area and period")
+    told = [f"mapped for a period of {target_ps:g} ps, not for {aim}"] if target_ps is not None else []
+    result = measure(netlist, cells, boxes, told + _remarks(netlist, cells, boxes, found, dont_use))
     write_atomic(work / "result.json", result.model_dump_json(indent=2) + "\n")
     return result
 
@@ -172,6 +186,9 @@ def measure(
         blocks=tuple(blocks),
         macros=tuple(boxes),
         cells=netlist.cells,
+        effort=netlist.effort,
+        recipe=netlist.recipe,
+        candidates=netlist.candidates,
         tools={"yosys": netlist.yosys, "pyosys": version("pyosys")},
         warnings=tuple(warnings),
     )

@@ -46,6 +46,7 @@ for _command in (
     measure_commands.power,
     measure_commands.layout,
     measure_commands.compare,
+    measure_commands.sweep,
     commands.run,
     commands.doctor,
 ):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -23,6 +23,7 @@ from .lint import lint as lint_step
 from .options import (
     TILE,
     DontUse,
+    Efforts,
     Json,
     Lib,
     Macros,
@@ -127,11 +128,12 @@ def sim(
     gates: Annotated[bool, typer.Option("--gates", help="synthesize, and simulate the netlist")] = False,
     lib: Lib = None,
     dont_use: DontUse = None,
+    effort: Efforts = "fast",
     as_json: Json = False,
 ) -> None:
     """Run the cocotb regression on the generated Verilog, or on gates."""
-    if not gates and (lib or dont_use):
-        raise ValueError("--lib and --dont-use choose cells for --gates; add it, or leave them out")
+    if not gates and (lib or dont_use or effort != "fast"):
+        raise ValueError("--lib, --dont-use and --effort choose cells for --gates; add it, or leave them out")
     config, work = target
     with working() as say:
         say("generate")
@@ -139,9 +141,8 @@ def sim(
         say(f"simulate with {simulator}")
         if gates:
             folder, cells = work / "gates", tuple(dont_use or ())
-            result = simulate_gates(
-                work, folder, library=lib, dont_use=cells, simulator=simulator, seed=seed, waves=waves
-            )
+            how: Any = {"simulator": simulator, "seed": seed, "waves": waves, "effort": effort, "say": say}
+            result = simulate_gates(work, folder, library=lib, dont_use=cells, **how)
         else:
             result = simulate_step(work, work / "sim", simulator=simulator, waves=waves, seed=seed)
     if as_json:
@@ -161,12 +162,13 @@ def run(
     lib: Lib = None,
     dont_use: DontUse = None,
     macro: Macros = None,
+    effort: Efforts = "fast",
     fresh: Annotated[bool, typer.Option("--fresh", help="redo steps whose inputs have not changed")] = False,
     as_json: Json = False,
 ) -> None:
     """Generate, lint, simulate, measure the area, write report.md.  A second run takes up where the first stopped."""
     config, work = target
-    options = Options(simulator, seed, lib, tuple(dont_use or ()), sizes(config, macro), fresh)
+    options = Options(simulator, seed, lib, tuple(dont_use or ()), sizes(config, macro), fresh, effort)
     with working() as say:
         outcome = run_all(config, work, options, say)
     if as_json:

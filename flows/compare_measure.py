@@ -15,6 +15,7 @@ from nmpu_hdl.presets import build
 
 from . import opensta
 from .area import AreaResult, measure
+from .efforts import Effort
 from .generate import VERILOG, generate
 from .library import Library
 from .once import once, software
@@ -45,6 +46,7 @@ class Job:
         dont_use: patterns of cells to avoid.
         target_ps: a period to map for; None: the least delay.
         passes: that are simulated for the power; 0: no power.
+        effort: of the mapping.
     """
 
     config: NmpuConfig
@@ -53,6 +55,7 @@ class Job:
     dont_use: tuple[str, ...]
     target_ps: float | None = None
     passes: int = 0
+    effort: Effort = "fast"
 
 
 class Mapped(BaseModel):
@@ -152,7 +155,7 @@ def _fastest(job: Job, cells: Library) -> Mapped:
 
 
 def _for_target(job: Job, verilog: Path, work: Path, cells: Library) -> Netlist:
-    return synthesize_for(job.target_ps, verilog, top_name(job.config), work, cells)
+    return synthesize_for(job.target_ps, verilog, top_name(job.config), work, cells, effort=job.effort)
 
 
 def _once(job: Job, how: str, cells: Library, make: Callable[[Path, Path], Netlist]) -> Mapped:
@@ -171,7 +174,7 @@ def _once(job: Job, how: str, cells: Library, make: Callable[[Path, Path], Netli
         return mapped
 
     folder = job.folder / how
-    given = [design, cells.path.read_bytes(), repr((job.dont_use, job.target_ps, str(folder))).encode()]
+    given = [design, cells.path.read_bytes(), repr((job.dont_use, job.target_ps, job.effort, str(folder))).encode()]
     return Mapped.model_validate(once(folder, [*given, software(), _tools(folder)], step))
 
 

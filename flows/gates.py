@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from nmpu_hdl.config import NmpuConfig
 from nmpu_hdl.macros import macros
 from nmpu_hdl.ports import top_name
 
+from .efforts import Effort
 from .generate import CONFIG, VERILOG
 from .library import Library
 from .models import cell_models
 from .simulate import SimResult, Simulator, simulate
-from .synthesize import synthesize
+from .target import synthesize_for
 from .tool import write_atomic
 
 __all__ = ["simulate_gates"]
@@ -28,6 +30,8 @@ def simulate_gates(
     simulator: Simulator = "verilator",
     seed: int = 1,
     waves: bool = False,
+    effort: Effort = "fast",
+    say: Callable[[str], None] = lambda step: None,
 ) -> SimResult:
     """Map ``build/nmpu.v`` to cells and run the whole regression on the flat netlist, without delays.
 
@@ -41,13 +45,16 @@ def simulate_gates(
         simulator: ``verilator`` or ``icarus``.
         seed: of all random choices.
         waves: record all signals.
+        effort: of the mapping, as :mod:`flows.efforts` has it.
+        say: told how far it is.
 
     Raises:
         ToolFailed, ToolMissing, ValueError, OSError: as the two steps do.
     """
     cells = Library.read(library, dont_use)
     config = NmpuConfig.model_validate_json((build / CONFIG).read_text())
-    netlist = synthesize(build / VERILOG, top_name(config), work / "netlist", cells, macros=macros(config))
+    how: Any = {"macros": macros(config), "effort": effort, "say": say}
+    netlist = synthesize_for(None, build / VERILOG, top_name(config), work / "netlist", cells, **how)
     models = work / "cells.v"
     write_atomic(models, cell_models(cells, netlist.cells))
     return simulate(build, work, netlist=netlist.verilog, models=[models], simulator=simulator, seed=seed, waves=waves)

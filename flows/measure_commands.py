@@ -15,6 +15,7 @@ from .layout_asked import DENSITY, Asked
 from .librelane import librelane as librelane_step
 from .options import (
     DontUse,
+    Efforts,
     InputDelay,
     Json,
     Lib,
@@ -33,9 +34,11 @@ from .pipeline import pipeline as pipeline_step
 from .power import Conditions
 from .power import power as power_step
 from .screen import exit_unless, print_area, print_json, print_layout, print_power, print_timing, working
+from .sweep import STAGES
+from .sweep import sweep as sweep_step
 from .timing import timing as timing_step
 
-__all__ = ["area", "compare", "layout", "power", "timing"]
+__all__ = ["area", "compare", "layout", "power", "sweep", "timing"]
 
 
 @configured
@@ -45,6 +48,7 @@ def area(
     dont_use: DontUse = None,
     macro: Macros = None,
     target_period: TargetPeriod = None,
+    effort: Efforts = "fast",
     as_json: Json = False,
 ) -> None:
     """Synthesize with Yosys and report the area, a block and in all; a target assumes no wires and no delays."""
@@ -55,9 +59,8 @@ def area(
         generate_step(config, work)
         say("synthesize")
         folder = work / "area"
-        result = area_step(
-            work / VERILOG, config, folder, library=lib, dont_use=avoid, sized=sized, target_ps=target_period
-        )
+        how: Any = {"sized": sized, "target_ps": target_period, "effort": effort, "say": say}
+        result = area_step(work / VERILOG, config, folder, library=lib, dont_use=avoid, **how)
     if as_json:
         print_json(result.model_dump(mode="json"))
     else:
@@ -71,6 +74,7 @@ def timing(
     dont_use: DontUse = None,
     period: Period = None,
     target_period: TargetPeriod = None,
+    effort: Efforts = "fast",
     pipeline: Annotated[
         Literal["auto"] | None,
         typer.Option("--pipeline", help="auto: generate with the fewest stages that meet --target-period"),
@@ -89,6 +93,7 @@ def timing(
         "input_delay_ps": input_delay,
         "output_delay_ps": output_delay,
         "wires": wires,
+        "effort": effort,
     }
     with working() as say:
         if pipeline:
@@ -100,7 +105,8 @@ def timing(
             say("generate")
             generate_step(config, work)
             say("synthesize and time")
-            result = timing_step(work / VERILOG, config, work / "timing", target_ps=target_period, **words)
+            words |= {"target_ps": target_period, "say": say}
+            result = timing_step(work / VERILOG, config, work / "timing", **words)
             shown = result.model_dump(mode="json")
     if as_json:
         print_json(shown)
@@ -120,6 +126,7 @@ def power(
         typer.Option("--period", metavar="PS", help="clock (default: the target, or the least it can take)"),
     ] = None,
     target_period: TargetPeriod = None,
+    effort: Efforts = "fast",
     passes: Annotated[
         int | None, typer.Option("--passes", help="to simulate, back to back (default: those of 128 clocks)")
     ] = None,
@@ -141,7 +148,8 @@ def power(
         generate_step(config, work)
         say("synthesize, simulate and measure")
         folder, avoid = work / "power", tuple(dont_use or ())
-        result = power_step(work, config, folder, under, library=lib, dont_use=avoid, target_ps=target_period)
+        how: Any = {"target_ps": target_period, "effort": effort, "say": say}
+        result = power_step(work, config, folder, under, library=lib, dont_use=avoid, **how)
     if as_json:
         print_json(result.model_dump(mode="json"))
     else:
@@ -161,6 +169,29 @@ def compare(target: Target, lib: Lib = None, dont_use: DontUse = None, as_json: 
     else:
         print((folder / "compare.md").read_text())
         print(f"wrote {folder / 'compare.md'}")
+
+
+@configured
+def sweep(
+    target: Target,
+    lib: Lib = None,
+    dont_use: DontUse = None,
+    stages: Annotated[list[int] | None, typer.Option("--stages", help="to try; repeatable (default: 1 and 2)")] = None,
+    energy: Annotated[bool, typer.Option(help="simulate the energy of lanes mapped with effort area")] = True,
+    as_json: Json = False,
+) -> None:
+    """Measure lanes of every architecture, mapped with every effort, and write sweep.md and a chart with the front."""
+    config, work = target
+    folder, tried = work / "sweep", tuple(stages or STAGES)
+    with working() as say:
+        say("generate")
+        avoid = tuple(dont_use or ())
+        result = sweep_step(config, folder, say, library=lib, dont_use=avoid, stages=tried, energy=energy)
+    if as_json:
+        print_json(result.model_dump(mode="json"))
+    else:
+        print((folder / "sweep.md").read_text())
+        print(f"wrote {folder / 'sweep.md'}")
 
 
 @configured

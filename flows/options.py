@@ -13,10 +13,12 @@ from nmpu_hdl.config import NmpuConfig
 from nmpu_hdl.macros import macros
 from nmpu_hdl.presets import PRESETS, load
 
+from .efforts import Effort
 from .macros import Sized, match, parse_macro
 
 __all__ = [
     "DontUse",
+    "Efforts",
     "InputDelay",
     "Json",
     "Lib",
@@ -47,6 +49,10 @@ Waves = Annotated[bool, typer.Option("--waves", help="write FST waves")]
 Seed = Annotated[int, typer.Option("--seed", help="seed of the random stimulus")]
 Lib = Annotated[Path | None, typer.Option("--lib", help="Liberty file (default: the technology-neutral one)")]
 DontUse = Annotated[list[str] | None, typer.Option("--dont-use", metavar="GLOB", help="cells to avoid; repeatable")]
+Efforts = Annotated[
+    Effort,
+    typer.Option("--effort", help="fast: one way; area, delay: the least of it; best: the least of both of all ways"),
+]
 Macros = Annotated[
     list[str] | None,
     typer.Option(
@@ -65,7 +71,7 @@ Period = Annotated[
 ]
 TargetPeriod = Annotated[
     float | None,
-    typer.Option("--target-period", metavar="PS", help="map for this period with little area (default: least delay)"),
+    typer.Option("--target-period", metavar="PS", help="map for this period with little area (default: as --effort)"),
 ]
 Wires = Annotated[
     str, typer.Option("--wires", metavar="none|NAME|FF", help="a wire_load of the library, or fF for each driven pin")

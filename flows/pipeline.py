@@ -11,6 +11,7 @@ from nmpu_hdl.config import NmpuConfig
 from nmpu_hdl.presets import build
 
 from . import opensta
+from .efforts import Effort
 from .generate import VERILOG, generate
 from .once import once, software
 from .target import check_target
@@ -56,6 +57,7 @@ def pipeline(
     input_delay_ps: float = 0,
     output_delay_ps: float = 0,
     wires: str = "none",
+    effort: Effort = "fast",
 ) -> Pipelined:
     """Try one stage, two, and so on, until the least period is ``target_ps`` or less; then generate that.
 
@@ -76,7 +78,7 @@ def pipeline(
     """
     check_target(target_ps)
     (work / "timing" / "result.json").unlink(missing_ok=True)
-    numbers = (target_ps, period_ps, input_delay_ps, output_delay_ps, wires, *dont_use)
+    numbers = (target_ps, period_ps, input_delay_ps, output_delay_ps, wires, effort, *dont_use)
     given = [library.read_bytes() if library else b"", repr(numbers).encode(), software(), _checker(work / "timing")]
     tried: dict[int, float] = {}
     for stages in config.derived.stage_choices:
@@ -97,6 +99,7 @@ def pipeline(
                 output_delay_ps=output_delay_ps,
                 wires=wires,
                 target_ps=target_ps,
+                effort=effort,
             )
 
         # What is generated follows from the configuration and the software, which is in `given`.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 
@@ -117,26 +118,33 @@ def place(
     places = pin_places(pins, {port.name: port.direction for port in wiring.ports}, floor, technology)
     write_atomic(work / _NETLIST, wiring.verilog())
     write_atomic(work / _DEF, write_def(top, floor, rows, places, wiring.nets(), technology))
-    area = total * floor.site_um * floor.row_um
-    result = Placement(
-        top=top,
+    result = _result(wiring, floor, total, places, round(seconds, 2), work)
+    write_atomic(work / "result.json", result.model_dump_json(indent=2) + "\n")
+    return result
+
+
+def _result(
+    wiring: Wiring, floor: Floor, sites: int, places: tuple[PinPlace, ...], seconds: float, work: Path
+) -> Placement:
+    """The result, for cells of ``sites`` in all."""
+    area = sites * floor.site_um * floor.row_um
+    return Placement(
+        top=wiring.top,
         netlist=work / _NETLIST,
         def_file=work / _DEF,
         floor=floor,
         cells=len(wiring.instances),
         cell_area_um2=round(area, 3),
         utilisation=round(area / (floor.width_um * floor.height_um), 4),
-        density=round(total / (floor.rows * (floor.sites - 2 * END_SITES)), 4),
+        density=round(sites / (floor.rows * (floor.sites - 2 * END_SITES)), 4),
         pins=places,
         constants=dict(wiring.constants),
         undriven=wiring.undriven,
         unloaded=wiring.unloaded,
         port_buffers=wiring.buffers,
         folded=wiring.folded,
-        seconds=round(seconds, 2),
+        seconds=seconds,
     )
-    write_atomic(work / "result.json", result.model_dump_json(indent=2) + "\n")
-    return result
 
 
 def _widths(wiring: Wiring, technology: Technology) -> dict[str, int]:
@@ -151,10 +159,8 @@ def _widths(wiring: Wiring, technology: Technology) -> dict[str, int]:
         if macro is None:
             raise ValueError(f"{technology.lef} has no MACRO {kind}, which the netlist uses")
         sites = round(macro.width_um / technology.site_width_um)
-        if (
-            abs(sites * technology.site_width_um - macro.width_um) > 1e-6
-            or macro.height_um != technology.site_height_um
-        ):
+        odd = abs(sites * technology.site_width_um - macro.width_um) > 1e-6
+        if odd or macro.height_um != technology.site_height_um:
             raise ValueError(f"{kind} is {macro.width_um:g} x {macro.height_um:g} um, which are no whole sites")
         widths[kind] = sites
     return widths
@@ -175,14 +181,13 @@ def _fitted(
     for _ in range(_MORE_ROWS + 1):
         rows = _run(wiring, technology, pins, floor, work)
         longest = max(sum(widths[cell.kind] for cell in row.cells) for row in rows) + 2 * END_SITES
-        fits = longest <= floor.sites
-        if fits or width_um is None:
+        if longest <= floor.sites or width_um is None:
             sites = max(longest, floor.sites)
-            floor = Floor(sites, len(rows), floor.left_um, floor.bottom_um, floor.site_um, floor.row_um)
+            floor = replace(floor, sites=sites, rows=len(rows))
             inner = spread_rows(rows, widths, sites - 2 * END_SITES)
             filled = fill(inner, widths, sites - 2 * END_SITES, technology.filler, END_SITES)
             return floor, filled, perf_counter() - start
-        floor = Floor(floor.sites, floor.rows + 1, floor.left_um, floor.bottom_um, floor.site_um, floor.row_um)
+        floor = replace(floor, rows=floor.rows + 1)
     got = (longest - floor.sites) * floor.site_um + floor.width_um
     raise ValueError(f"width = {width_um:g} um: the least that worked is {got:g} um; a lower density leaves more room")
 

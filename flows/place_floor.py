@@ -83,27 +83,22 @@ def plan(
         ValueError: the pins of bottom or top, or the widest cells, need more width than ``width_um``.
     """
     across, up = technology.layers[1].pitch_um, technology.layers[0].pitch_um
-    floor = Floor(
-        0, 0, _TRACKS_AROUND * across, _TRACKS_AROUND * up, technology.site_width_um, technology.site_height_um
-    )
+    site, row = technology.site_width_um, technology.site_height_um
+    left, bottom = round(_TRACKS_AROUND * across, 6), round(_TRACKS_AROUND * up, 6)
     needed = math.ceil(cell_sites / density)
-    around = 2 * floor.left_um + 2 * END_SITES * floor.site_um
-    pitch = across / floor.site_um
-    least = max(_WIDEST * widest, math.ceil(pitch * max(len(pins["bottom"]), len(pins["top"]))))
-    beside = max(len(pins["left"]), len(pins["right"]))
-    lowest = max(1, math.ceil(beside * up / floor.row_um))
+    least = max(_WIDEST * widest, math.ceil(across / site * max(len(pins["bottom"]), len(pins["top"]))))
+    lowest = max(1, math.ceil(max(len(pins["left"]), len(pins["right"])) * up / row))
     if width_um is None:
-        wish = math.sqrt(needed * floor.site_um * floor.row_um)
-        rows = max(lowest, round(wish / floor.row_um), 1)
-        inner = max(least, math.ceil(needed / rows))
+        rows = max(lowest, round(math.sqrt(needed * site * row) / row))
     else:
-        inner = math.floor((width_um - around) / floor.site_um + 1e-6)
+        around = 2 * (left + END_SITES * site)
+        inner = math.floor((width_um - around) / site + 1e-6)
         if inner < least:
-            need = least * floor.site_um + around
+            need = least * site + around
             raise ValueError(f"width = {width_um:g} um is too narrow: the least for its pins and cells is {need:g} um")
         rows = max(lowest, math.ceil(needed / inner))
-        inner = max(least, math.ceil(needed / rows))
-    return Floor(inner + 2 * END_SITES, rows, floor.left_um, floor.bottom_um, floor.site_um, floor.row_um)
+    inner = max(least, math.ceil(needed / rows))
+    return Floor(inner + 2 * END_SITES, rows, left, bottom, site, row)
 
 
 def pin_places(

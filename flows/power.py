@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from nmpu_hdl.config import NmpuConfig
 from nmpu_hdl.macros import macros
@@ -13,6 +13,7 @@ from nmpu_hdl.ports import top_name
 
 from . import opensta
 from .buffers import Buffered, buffered
+from .efforts import Effort
 from .generate import VERILOG
 from .library import Library
 from .models import cell_models
@@ -40,6 +41,8 @@ def power(
     dont_use: Sequence[str] = (),
     target_ps: float | None = None,
     netlist: Netlist | None = None,
+    effort: Effort = "fast",
+    say: Callable[[str], None] = lambda step: None,
 ) -> PowerResult:
     """Synthesize the unit, let passes run on the netlist, and measure its power.
 
@@ -56,8 +59,10 @@ def power(
         under: clock and activity.
         library: a Liberty file with power tables.
         dont_use: patterns of cells to avoid.
-        target_ps: a period that the mapping is to meet with little area; None: the least delay.
+        target_ps: a period that the mapping is to meet with little area; None: what the effort is for.
         netlist: one of this configuration that is there, mapped to ``library``; None: make it.
+        effort: of the mapping, as :mod:`flows.efforts` has it.
+        say: told how far it is.
 
     Raises:
         ValueError: one line: a number or the library cannot be used.
@@ -73,8 +78,8 @@ def power(
     opensta.check_wires(around, cells)
     (work / "result.json").unlink(missing_ok=True)
     if netlist is None:
-        top, boxes = top_name(config), macros(config)
-        netlist = synthesize_for(target_ps, build / VERILOG, top, work, cells, macros=boxes, around=around)
+        how: Any = {"macros": macros(config), "around": around, "effort": effort, "say": say}
+        netlist = synthesize_for(target_ps, build / VERILOG, top_name(config), work, cells, **how)
     trees = buffered(netlist.blocks, netlist.top, work / "buffers", cells)
     seen, remarks = (None, []) if under.vectorless else _simulated(build, config, work, under, netlist, cells)
     pins, least = _linked(trees, netlist.top, work / "sta", cells, under, seen is None)

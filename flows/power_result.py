@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from .recipe import Effort
+
 __all__ = ["BlockPower", "PowerResult"]
 
 
@@ -58,6 +60,8 @@ class PowerResult(BaseModel):
         blocks: those that take most first; they add up to ``total_mw``.
         annotated: share of outputs of cells and of input ports whose activity was recorded; 0 if vectorless.
         buffers: cells of trees that were put on large nets, counted like all.
+        effort: what chose the way it was mapped.
+        recipe: that way's name.
         tools: versions of the tools that took part.
         warnings: what a reader of the numbers has to know.
     """
@@ -91,5 +95,7 @@ class PowerResult(BaseModel):
     blocks: tuple[BlockPower, ...]
     annotated: float
     buffers: int
+    effort: Effort = "fast"
+    recipe: str = ""
     tools: dict[str, str]
     warnings: tuple[str, ...]

@@ -162,6 +162,8 @@ def summary(m: Measured, pins: Pins, tools: dict[str, str], remarks: list[str]) 
         blocks=_blocks(pins, spent, energy),
         annotated=does.annotated,
         buffers=m.trees.count,
+        effort=m.netlist.effort,
+        recipe=m.netlist.recipe,
         tools=tools,
         warnings=(*remarks, *_remarks(m), *_gaps(m, does.annotated, energies.values())),
     )

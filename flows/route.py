@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from .def_wires import Wires, parse_wires
 from .place import PinSides, Placement, place
 from .route_qrouter import INPUT, OUTPUT, merged, parse_failed, script, signals_only
-from .route_shapes import broken, pin_shapes
+from .route_shapes import broken, outside, pin_shapes
 from .technology import Technology
 from .tool import ToolFailed, require, run, write_atomic
 
@@ -23,7 +23,7 @@ _TRIES, _LESS = 3, 0.1
 
 
 class Unrouted(ToolFailed):
-    """Some nets did not get all their wires.
+    """Some nets did not get all their wires, or have some outside the die.
 
     Attributes:
         nets: which.
@@ -144,7 +144,8 @@ def _try(density: float, size: tuple[float, float], unrouted: int, seconds: floa
 def route(placement: Placement, work: Path, technology: Technology) -> Routing:
     """Route all nets of a placement.  The same placement gives the same wires.
 
-    What qrouter says is not taken for granted: that the pins of every net are joined is checked in the layout.  Small
+    What qrouter says is not taken for granted: that the pins of every net are joined, and that no wire leaves the die,
+    is checked in the layout.  Small
     pieces of metal are added where the rules of the technology ask for them, see :mod:`flows.route_mend`.
 
     Leaves in ``work``: qrouter's script, input and output (``route.tcl``, ``unrouted.def``, ``qrouter.def``),
@@ -179,9 +180,10 @@ def route(placement: Placement, work: Path, technology: Technology) -> Routing:
         wires = parse_wires(routed)
     except ValueError as error:
         raise ToolFailed(str(error), done.log) from None
-    apart = broken(wires, pin_shapes(placed, technology), technology)
-    if apart:
-        raise Unrouted(apart, done.log)
+    wrong = broken(wires, pin_shapes(placed, technology), technology)
+    wrong += outside(wires, placement.floor.width_um, placement.floor.height_um, technology)
+    if wrong:
+        raise Unrouted(wrong, done.log)
     write_atomic(work / _DEF, routed)
     result = _measured(wires, placement, work / _DEF, round(done.seconds, 2))
     write_atomic(work / "result.json", result.model_dump_json(indent=2) + "\n")

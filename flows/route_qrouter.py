@@ -15,6 +15,7 @@ from .technology import Technology
 __all__ = ["INPUT", "OUTPUT", "merged", "parse_failed", "script", "signals_only"]
 
 INPUT, OUTPUT = "unrouted.def", "qrouter.def"
+_OUTSIDE_UM = 10.0
 _WHOLE = re.MULTILINE | re.DOTALL
 
 
@@ -49,8 +50,14 @@ def script(floor: Floor, technology: Technology) -> str:
 
 
 def _obstructions(floor: Floor, technology: Technology) -> Iterator[tuple[str, tuple[float, float, float, float]]]:
-    """Where no wire may be, in um: below the straps, and around the rows but for wires straight out of a pin."""
+    """Where no wire may be, in um: below the straps, around the rows but for wires straight out of a pin, and outside
+    the die, where qrouter has some tracks, too."""
     width, height = floor.width_um, floor.height_um
+    for layer in technology.layers:
+        yield layer.name, (-_OUTSIDE_UM, -_OUTSIDE_UM, 0, height + _OUTSIDE_UM)
+        yield layer.name, (width, -_OUTSIDE_UM, width + _OUTSIDE_UM, height + _OUTSIDE_UM)
+        yield layer.name, (0, -_OUTSIDE_UM, width, 0)
+        yield layer.name, (0, height, width, height + _OUTSIDE_UM)
     x, y = floor.left_um - technology.site_width_um / 2, floor.bottom_um - technology.layers[0].pitch_um / 2
     for number, layer in enumerate(technology.layers):
         if number == 0 or layer.direction == "vertical":

@@ -11,7 +11,7 @@ from .def_wires import Segment, Via, Wires, section
 from .lef import Macro, Rectangle
 from .technology import Technology
 
-__all__ = ["broken", "overlap", "pin_shapes", "placed_shapes", "shape_of", "via_shapes"]
+__all__ = ["broken", "outside", "overlap", "pin_shapes", "placed_shapes", "shape_of", "via_shapes"]
 
 _SLACK = 1e-6
 _BUCKET = 10.0
@@ -94,6 +94,19 @@ def broken(
         for net, ends in pins.items()
         if not _whole(list(_groups(wires.get(net, Wires((), ())), ends, technology)), len(ends))
     ]
+
+
+def outside(wires: Mapping[str, Wires], width_um: float, height_um: float, technology: Technology) -> list[str]:
+    """The nets with metal beyond the edges of the die."""
+    shapes = (
+        (net, shape) for net, found in wires.items() for group in _groups(found, (), technology) for shape in group
+    )
+    found = (
+        net
+        for net, shape in shapes
+        if min(shape.left, shape.bottom, width_um - shape.right, height_um - shape.top) < -_SLACK
+    )
+    return list(dict.fromkeys(found))
 
 
 def _groups(

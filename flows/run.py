@@ -13,6 +13,7 @@ from nmpu_hdl.config import NmpuConfig
 from nmpu_hdl.ports import top_name
 
 from .area import area
+from .efforts import Effort
 from .generate import CONFIG, VERILOG, generate, macro_models
 from .lint import lint
 from .macros import Sized
@@ -34,6 +35,7 @@ class Options:
         dont_use: globs of cells to avoid.
         macros: sizes of the memory macros.
         fresh: do every step, whether its inputs have changed or not.
+        effort: of the mapping, as :mod:`flows.efforts` has it.
     """
 
     simulator: Literal["verilator", "icarus"] = "verilator"
@@ -42,6 +44,7 @@ class Options:
     dont_use: tuple[str, ...] = ()
     macros: tuple[Sized, ...] = ()
     fresh: bool = False
+    effort: Effort = "fast"
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ def run_all(config: NmpuConfig, work: Path, options: Options, say: Callable[[str
     models = macro_models(config, work)
     sources = [file.read_bytes() for file in (work / VERILOG, work / CONFIG, *models)] + [software()]
     steps = {}
-    for name, (inputs, job) in _jobs(config, work, options, models).items():
+    for name, (inputs, job) in _jobs(config, work, options, models, say).items():
         say(name)
         steps[name] = once(work / name, sources + inputs, job, options.fresh)
     say("report")
@@ -87,10 +90,12 @@ def run_all(config: NmpuConfig, work: Path, options: Options, say: Callable[[str
 
 
 def _jobs(
-    config: NmpuConfig, work: Path, options: Options, models: tuple[Path, ...]
+    config: NmpuConfig, work: Path, options: Options, models: tuple[Path, ...], say: Callable[[str], None]
 ) -> dict[str, tuple[list[bytes], Callable[[Path], BaseModel]]]:
     """The steps: what each depends on besides the design, and how to do it in its folder."""
     library, verilog = options.library.read_bytes() if options.library else b"", work / VERILOG
+    words = (options.effort, *options.dont_use, *map(repr, options.macros))
+    how: Any = {"dont_use": options.dont_use, "sized": options.macros, "effort": options.effort, "say": say}
     return {
         "lint": ([], lambda folder: lint(verilog, folder, top_name(config), models)),
         "sim": (
@@ -98,9 +103,7 @@ def _jobs(
             lambda folder: simulate(work, folder, simulator=options.simulator, seed=options.seed),
         ),
         "area": (
-            [library, *(glob.encode() for glob in options.dont_use), *(repr(one).encode() for one in options.macros)],
-            lambda folder: area(
-                verilog, config, folder, library=options.library, dont_use=options.dont_use, sized=options.macros
-            ),
+            [library, *(word.encode() for word in words)],
+            lambda folder: area(verilog, config, folder, library=options.library, **how),
         ),
     }

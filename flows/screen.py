@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,6 +14,7 @@ from rich.table import Table
 
 from .area import AreaResult
 from .layout_result import LayoutResult
+from .netlist import Candidate
 from .power_result import PowerResult
 from .timing_result import TimingResult
 
@@ -55,6 +56,7 @@ def print_area(result: AreaResult) -> None:
         ge = "not counted" if one.ge is None else f"{one.ge:,.0f} GE each, {one.ge * one.instances:,.0f} GE"
         print(f"macro {one.name}: {size}, {ge}")
     um2 = f", {result.area_um2:,.0f} um2" if result.area_um2 is not None else ""
+    _print_candidates(result.candidates)
     print(
         f"flattened: {result.ge:,.0f} GE{um2}, {result.sequential_ge:,.0f} GE of it flip-flops\n"
         f"one lane:  {result.lane_ge:,.0f} GE"
@@ -63,6 +65,17 @@ def print_area(result: AreaResult) -> None:
         print(f"longest path (ABC's estimate, no wires): {result.critical_path_ps:,.0f} ps")
     for warning in result.warnings:
         print(f"note: {warning}")
+
+
+def _print_candidates(tried: Sequence[Candidate]) -> None:
+    if not tried:
+        return
+    table = Table("mapped by", "GE of a lane", "least period, ps", "", title="ways that were tried", box=None)
+    for one in tried:
+        ge = "ABC cannot" if one.lane_ge is None else f"{one.lane_ge:,.0f}"
+        period = "" if one.lane_ge is None else "over the target" if one.period_ps is None else f"{one.period_ps:,.0f}"
+        table.add_row(one.recipe, ge, period, "kept" if one.kept else "")
+    Console().print(table)
 
 
 def print_timing(result: TimingResult) -> None:
@@ -77,6 +90,7 @@ def print_timing(result: TimingResult) -> None:
         Console().print(table)
         if len(result.paths) > _ROWS:
             print(f"and {len(result.paths) - _ROWS} more pairs with more slack (--json has all)")
+    _print_candidates(result.candidates)
     corner = [f"{result.voltage:g} V"] if result.voltage is not None else []
     corner += [f"{result.temperature:g} C"] if result.temperature is not None else []
     print(

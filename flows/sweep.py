@@ -16,7 +16,7 @@ from nmpu_hdl.verilog import digest
 
 from .compare_designs import core, words
 from .compare_measure import Job, Measured, measured
-from .efforts import EFFORTS
+from .efforts import EFFORTS, Effort
 from .library import Library
 from .parallel import Crew
 from .sweep_chart import chart
@@ -59,7 +59,7 @@ class _Point:
 
     how: Architecture
     stages: int
-    effort: str
+    effort: Effort
     config: NmpuConfig
     job: Job
 
@@ -76,7 +76,7 @@ def sweep(
     library: Path | None = None,
     dont_use: tuple[str, ...] = (),
     stages: Sequence[int] = STAGES,
-    efforts: Sequence[str] = EFFORTS,
+    efforts: Sequence[Effort] = EFFORTS,
     energy: bool = True,
 ) -> Sweep:
     """Measure a lane of ``config`` in every architecture that it allows, in some stages, mapped with some efforts.
@@ -133,7 +133,7 @@ def _passes(config: NmpuConfig) -> int:
     return -(-_COLUMNS // core(config).array.columns)
 
 
-def _point(config: NmpuConfig, how: Architecture, stages: int, effort: str, job: Job) -> _Point:
+def _point(config: NmpuConfig, how: Architecture, stages: int, effort: Effort, job: Job) -> _Point:
     built = {**how._asdict(), "radix": how.radix or 2, "stages": stages}
     fields = config.model_dump(mode="json")
     chosen = build({**fields, "how": {**fields["how"], **built}})
@@ -185,7 +185,7 @@ def _row(point: _Point, found: Measured, cells: Library) -> SweepRow:
         radix=point.how.radix,
         stages=point.stages,
         effort=point.effort,
-        recipe=mapped.recipe,
+        recipe=mapped.netlist.recipe,
         ge=ge,
         area_um2=None if cells.neutral else round(ge * cells.nand2.area, 3),
         flip_flops=mapped.flip_flops,

@@ -8,7 +8,6 @@ import shutil
 from collections import Counter
 from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,105 +16,30 @@ from nmpu_hdl.macros import Macro
 
 from .library import Library
 from .macros import stub
+from .netlist import Candidate, Mapped, Netlist
+from .recipe import RECIPE, Recipe
+from .refine import refine
+from .sizing import constraints
 from .tool import ToolFailed, write_together
 from .yosys import run_script
 
-__all__ = ["RECIPE", "Mapped", "Netlist", "Recipe", "parse_delays", "parse_stat", "synthesize"]
+__all__ = ["RECIPE", "Candidate", "Mapped", "Netlist", "Recipe", "parse_delays", "parse_stat", "synthesize"]
 
 CACHE = "cells.cache"
 NETLIST, BLOCKS, MODULES, FLAT, STUBS = "netlist.v", "blocks.v", "modules.json", "flat.json", "stubs.v"
+MAPPED, ARITHMETIC = "mapped.il", "arithmetic.json"
 
-
-@dataclass(frozen=True)
-class Recipe:
-    """How logic is made.
-
-    Args:
-        logic: Yosys passes from modules to gates of its own, before flip-flops are mapped.
-        abc: commands of ABC for modules of arithmetic, after it has read their gates, ``{D}`` being the target;
-            other modules take Yosys' own script for sized libraries, and so do all where this is empty.
-        arithmetic: names of the modules of arithmetic.
-        target_ps: what ABC sizes for; 1 asks for the least delay.
-    """
-
-    logic: tuple[str, ...]
-    abc: tuple[str, ...] = ()
-    arithmetic: frozenset[str] = frozenset()
-    target_ps: int = 1
-
-
-RECIPE = Recipe(
-    logic=(
-        "proc",
-        "opt_expr",
-        "opt_clean",
-        "opt -nodffe -nosdff",
-        "wreduce",
-        "peepopt",
-        "opt_clean",
-        "alumacc",
-        "opt",
-        "memory -nomap",
-        "opt_clean",
-        "opt -fast -full",
-        "memory_map",
-        "opt -undriven -fine",
-        "techmap",
-        "opt -fast",
-    ),
-    abc=("strash", "ifraig", "strash", "dch -f", "amap -m", "upsize {D}", "dnsize {D}", "stime -p"),
-    arithmetic=frozenset({"nmpu_lane"}),
+_NETLISTS = (
+    "setundef -zero",
+    "opt_clean",
+    f"tee -q -o {MODULES} stat -json",
+    f"write_verilog -noattr -noexpr -simple-lhs {BLOCKS}",
+    "flatten -noscopeinfo",
+    "opt_clean -purge",
+    f"tee -q -o {FLAT} stat -json",
+    f"write_verilog -noattr -noexpr -simple-lhs {NETLIST}",
 )
-"""The passes are those of Yosys' ``synth``, without such as find nothing here (state machines, sharing, a first run of
-ABC): they take most of its time on the parameter memory.  ``amap`` keeps the adders of a lane as they were made, where
-Yosys' script (``&nf``) takes about a tenth more area for the same delay; on memory and control that one is better."""
-
-
-@dataclass(frozen=True)
-class Mapped:
-    """A module in library cells.
-
-    Args:
-        name: the module.
-        cells: library cells of its own, by type.
-        instances: submodules and macros, by module.
-        delay_ps: the longest path inside as ABC estimates it, from input or flip-flop to output or flip-flop, without
-            wires, clock-to-q and setup; None where there is no logic.
-    """
-
-    name: str
-    cells: dict[str, int]
-    instances: dict[str, int]
-    delay_ps: float | None
-
-
-@dataclass(frozen=True)
-class Netlist:
-    """The result of a synthesis.
-
-    Args:
-        top: its module.
-        verilog: the flat netlist, one module named ``top`` with the ports of the source.
-        blocks: the same with its hierarchy: every module once, so that a cell's name tells the block it is in.
-        modules: every module as it was mapped, by name; just the top where the design was flattened first.
-        cells: cells of the flat netlist, by type.
-        yosys: what Yosys says of its version.
-        macros: black boxes in the flat netlist, by module.
-    """
-
-    top: str
-    verilog: Path
-    blocks: Path
-    modules: dict[str, Mapped]
-    cells: dict[str, int]
-    yosys: str
-    macros: dict[str, int] = field(default_factory=dict)
-
-    def instances(self, module: str) -> int:
-        """How often ``module`` occurs below the top."""
-        if module == self.top:
-            return 1
-        return sum(self.instances(m.name) * m.instances[module] for m in self.modules.values() if module in m.instances)
+"""What makes the netlists of a design that is mapped."""
 
 
 def synthesize(
@@ -136,7 +60,7 @@ def synthesize(
 
     Leaves in ``work``: the script, its copies of source and library (``source.v``, ``cells.lib``), ``constr``,
     ``command``, ``log``, ``netlist.v``, ``blocks.v`` and Yosys' statistics (``modules.json``, ``flat.json``); with
-    macros their ``stubs.v``.
+    macros their ``stubs.v``.  With adder cells the log is of what follows them, ``mapping.log`` of what comes before.
 
     Args:
         verilog: the source, all modules in one file.
@@ -162,13 +86,12 @@ def synthesize(
             f"the output folder {str(work)!r} has {odd[0]!r} in its path, which ABC cannot take; choose another"
         )
     work.mkdir(parents=True, exist_ok=True)
-    files = {"source.v": source, "cells.lib": library.lean, "constr": _constraints(library)}
+    files = {"source.v": source, "cells.lib": library.lean, "constr": constraints(library), **dict(recipe.files)}
     files |= {STUBS: "\n".join(map(stub, macros))} if macros else {}
     write_together({work / name: text for name, text in files.items()})
     with _cache(work) as cache:
-        script = _script(top, [top] if flatten else names, flatten, recipe, bool(macros), cache)
-        log = run_script(script, work, (NETLIST, BLOCKS, MODULES, FLAT))
-    delays = parse_delays(log)
+        mapping = _mapping(top, [top] if flatten else names, flatten, recipe, bool(macros), cache)
+        delays = _run(mapping, [name for name in names if name in recipe.arithmetic], recipe, work, library)
     counts, yosys = parse_stat((work / MODULES).read_text())
     flat, _ = parse_stat((work / FLAT).read_text())
     modules, boxes = {}, {macro.module for macro in macros}
@@ -176,7 +99,7 @@ def synthesize(
         own, instances = _sorted_out(name, found, library, boxes | counts.keys(), work / "log")
         modules[name] = Mapped(name, own, instances, delays.get(name))
     cells, left = _sorted_out(top, flat[top], library, boxes, work / "log")
-    return Netlist(top, work / NETLIST, work / BLOCKS, modules, cells, yosys, left)
+    return Netlist(top, work / NETLIST, work / BLOCKS, modules, cells, yosys, left, recipe.name)
 
 
 def parse_stat(text: str) -> tuple[dict[str, dict[str, int]], str]:
@@ -227,7 +150,25 @@ def _cache(work: Path) -> Iterator[str]:
             yield folder
 
 
-def _script(top: str, modules: list[str], flatten: bool, recipe: Recipe, stubs: bool, cache: str) -> list[str]:
+def _run(mapping: list[str], arithmetic: list[str], recipe: Recipe, work: Path, library: Library) -> dict[str, float]:
+    """Map, and leave the netlists; the longest path of every module in ps."""
+    outputs = (NETLIST, BLOCKS, MODULES, FLAT)
+    if not recipe.adders:
+        return parse_delays(run_script([*mapping, *_NETLISTS], work, outputs))
+    save = [f"write_rtlil {MAPPED}", f"select {' '.join(arithmetic) or '-none'}", f"write_json -selected {ARITHMETIC}"]
+    delays = parse_delays(run_script([*mapping, *save], work, (MAPPED, ARITHMETIC), "mapping.ys", "mapping.log"))
+    data = json.loads((work / ARITHMETIC).read_text())
+    for name, module in data["modules"].items():
+        data["modules"][name], delay = refine(module, library, work / "adders" / name, recipe.target_ps)
+        delays |= {name: delay} if delay is not None else {}
+    write_together({work / ARITHMETIC: json.dumps(data)})
+    gone = [f"delete {name}" for name in data["modules"]]
+    load = [f"read_rtlil {MAPPED}", *gone, *([f"read_json {ARITHMETIC}"] if gone else [])]
+    run_script([*load, *_NETLISTS], work, outputs)
+    return delays
+
+
+def _mapping(top: str, modules: list[str], flatten: bool, recipe: Recipe, stubs: bool, cache: str) -> list[str]:
     abc = f"abc -liberty cells.lib -constr constr -D {recipe.target_ps}"
     # In line, for ABC takes no file whose path has a space.
     arithmetic = f" -script +{';'.join(recipe.abc).replace(' ', ',')}"
@@ -239,23 +180,7 @@ def _script(top: str, modules: list[str], flatten: bool, recipe: Recipe, stubs: 
     for module in modules:  # one by one, so that the log tells whose delay it is
         own = arithmetic if recipe.abc and module in recipe.arithmetic else ""
         commands += [f"log nmpu: module {module}", f"{abc}{own} {module}"]
-    return [
-        *commands,
-        "log nmpu: done",
-        "setundef -zero",
-        "opt_clean",
-        f"tee -q -o {MODULES} stat -json",
-        f"write_verilog -noattr -noexpr -simple-lhs {BLOCKS}",
-        "flatten -noscopeinfo",
-        "opt_clean -purge",
-        f"tee -q -o {FLAT} stat -json",
-        f"write_verilog -noattr -noexpr -simple-lhs {NETLIST}",
-    ]
-
-
-def _constraints(library: Library) -> str:
-    """What ABC is told of the surroundings; without it, it neither sizes gates nor estimates a delay."""
-    return f"set_driving_cell {library.driver.name}\nset_load {library.output_load:.6g}\n"
+    return [*commands, "log nmpu: done"]
 
 
 def _sorted_out(

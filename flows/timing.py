@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from nmpu_hdl.config import NmpuConfig
 from nmpu_hdl.macros import macros
 from nmpu_hdl.ports import top_name
 
+from .efforts import Effort
 from .library import Library
 from .opensta import Surroundings, check_wires
 from .target import check_target, synthesize_for
@@ -38,6 +40,8 @@ def timing(
     wires: str = "none",
     target_ps: float | None = None,
     top: str | None = None,
+    effort: Effort = "fast",
+    say: Callable[[str], None] = lambda step: None,
 ) -> TimingResult:
     """Synthesize the unit and time it.
 
@@ -54,8 +58,10 @@ def timing(
         input_delay_ps: when inputs come, after the edge.
         output_delay_ps: when outputs must be there, before the edge.
         wires: ``none``, the name of a wire-load model of the library, or fF for each pin that a net drives.
-        target_ps: a period that the mapping is to meet with little area; None: the least delay.
+        target_ps: a period that the mapping is to meet with little area; None: what the effort is for.
         top: a module to time by itself, such as :data:`LANE`; None: the whole unit.
+        effort: of the mapping, as :mod:`flows.efforts` has it.
+        say: told how far it is.
 
     Raises:
         ValueError: one line: a number, the library or the wire load cannot be used, or there is no such module.
@@ -68,7 +74,8 @@ def timing(
     cells = Library.read(library, dont_use)
     check_wires(around, cells)
     (work / "result.json").unlink(missing_ok=True)
-    netlist = synthesize_for(target_ps, verilog, top_name(config), work, cells, macros=macros(config), around=around)
+    how: Any = {"macros": macros(config), "around": around, "effort": effort, "say": say}
+    netlist = synthesize_for(target_ps, verilog, top_name(config), work, cells, **how)
     result = analyse(netlist, cells, work, around, top=top, target_ps=target_ps)
     write_atomic(work / "result.json", result.model_dump_json(indent=2) + "\n")
     return result

@@ -60,6 +60,9 @@ def analyse(
         "output_delay_ps": around.output_delay_ps,
         "wires": around.wires,
         "macros": tuple(netlist.macros) if top == netlist.top else (),
+        "effort": netlist.effort,
+        "recipe": netlist.recipe,
+        "candidates": netlist.candidates,
     }
     found = _by_sta if opensta.available() else _by_abc
     return TimingResult.model_validate(said | found(netlist, library, work, around, top))

@@ -6,6 +6,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from .netlist import Candidate
+from .recipe import Effort
+
 __all__ = ["BlockPath", "Step", "TimingResult"]
 
 
@@ -67,6 +70,9 @@ class TimingResult(BaseModel):
         buffers: buffers that were put on nets which drive more than one module saw; 0 from ABC.
         buffer_ge: their area in NAND2 equivalents, which ``nmpu area`` does not count.
         macros: memories whose paths are not timed.
+        effort: what chose the way it was mapped.
+        recipe: that way's name.
+        candidates: all ways that were tried; none with effort ``fast``.
         tools: versions of the tools that took part.
         warnings: what a reader of the numbers has to know.
     """
@@ -93,5 +99,8 @@ class TimingResult(BaseModel):
     buffers: int
     buffer_ge: float
     macros: tuple[str, ...]
+    effort: Effort = "fast"
+    recipe: str = ""
+    candidates: tuple[Candidate, ...] = ()
     tools: dict[str, str]
     warnings: tuple[str, ...]

@@ -17,7 +17,9 @@ _CHILD = (
 )
 
 
-def run_script(commands: Sequence[str], work: Path, outputs: Sequence[str], name: str = "synthesize.ys") -> str:
+def run_script(
+    commands: Sequence[str], work: Path, outputs: Sequence[str], name: str = "synthesize.ys", log_name: str = "log"
+) -> str:
     """Run Yosys commands in the folder ``work``.
 
     Leaves there the script, ``command``, ``log`` and the outputs; on failure no output.
@@ -27,6 +29,7 @@ def run_script(commands: Sequence[str], work: Path, outputs: Sequence[str], name
         work: the folder, made if absent.
         outputs: files that the commands write; old ones are removed first.
         name: name of the script.
+        log_name: name of the log.
 
     Returns:
         The log.
@@ -40,8 +43,8 @@ def run_script(commands: Sequence[str], work: Path, outputs: Sequence[str], name
     _remove(targets)
     write_atomic(work / name, "\n".join(commands) + "\n")
     try:
-        run([sys.executable, "-c", _CHILD, name], work)
-        log = work / "log"
+        run([sys.executable, "-c", _CHILD, name], work, log_name=log_name)
+        log = work / log_name
         text = log.read_text(errors="replace")
         error = re.search(r"^.*\bERROR: .*$", text, re.MULTILINE)
         if error:

@@ -1,4 +1,4 @@
-"""What files of tests share: the library that simulations by Verilator are linked with, compiled once for all of them."""
+"""What files of tests share: the library that Verilator links simulations with, and what else is made once for all."""
 
 from __future__ import annotations
 
@@ -13,32 +13,46 @@ from flows.simulate import simulate
 from flows.tool import ToolMissing
 from nmpu_hdl.presets import preset
 
-
-@pytest.fixture(scope="session")
-def runtime(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A simulation whose compiled library serves others: ``runtime`` of :func:`flows.simulate.simulate`."""
-    return _simulated(request, tmp_path_factory, "runtime")
+from .seeding import Make, Once
 
 
 @pytest.fixture(scope="session")
-def fast_runtime(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """As :func:`runtime`, for those with ``optimize``."""
-    return _simulated(request, tmp_path_factory, "fast_runtime", optimize=True)
+def once(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Once:
+    """``once(name, make)``: the folder of that name, which ``make`` fills for the first that asks.
 
-
-def _simulated(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, name: str, **options: Any
-) -> Path:
-    """Simulated by the first process that needs it; the others, of which pytest-xdist starts some, wait for it."""
+    Processes of pytest-xdist wait for each other.
+    """
     base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if hasattr(request.config, "workerinput") else base) / name
-    folder.mkdir(exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (folder / "sim" / "result.json").exists():
-            generate(preset("tiny"), folder)
-            try:
-                simulate(folder, folder / "sim", tests=["any_settings"], **options)
-            except ToolMissing as missing:
-                pytest.skip(str(missing))
-    return folder / "sim"
+    base = base.parent if hasattr(request.config, "workerinput") else base
+
+    def filled(name: str, make: Make) -> Path:
+        folder, done = base / name, base / f"{name}.done"
+        with (base / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not done.exists():
+                folder.mkdir(exist_ok=True)
+                make(folder)
+                done.touch()
+        return folder
+
+    return filled
+
+
+@pytest.fixture(scope="session")
+def runtime(once: Once) -> Path:
+    """A simulation whose compiled library serves others: ``runtime`` of :func:`flows.simulate.simulate`."""
+    return once("runtime", _simulated) / "sim"
+
+
+@pytest.fixture(scope="session")
+def fast_runtime(once: Once) -> Path:
+    """As :func:`runtime`, for those with ``optimize``."""
+    return once("fast_runtime", lambda folder: _simulated(folder, optimize=True)) / "sim"
+
+
+def _simulated(folder: Path, **options: Any) -> None:
+    generate(preset("tiny"), folder)
+    try:
+        simulate(folder, folder / "sim", tests=["any_settings"], **options)
+    except ToolMissing as missing:
+        pytest.skip(str(missing))

@@ -40,7 +40,7 @@ def draw_config(rng: Rng, lanes: int = 2, slots: int = 2) -> NmpuConfig:
     """A configuration of fixed point from anywhere in the accepted space; those refused as too wide are drawn again."""
     while True:
         fields = _fields(rng, lanes, slots)
-        fields["how"]["built"] = _built(rng, lanes)
+        fields["how"] |= {"built": _built(rng, lanes), **_architecture(rng, fields["codes"]["counts"])}
         try:
             return build(fields)
         except ValueError as error:
@@ -68,6 +68,15 @@ def _built(rng: Rng, lanes: int) -> int:
     return int(rng.choice([n for n in range(1, lanes + 1) if lanes % n == 0])) if rng.integers(2) else 0
 
 
+def _architecture(rng: Rng, counts: int) -> dict[str, Any]:
+    """What lanes are: every second time parallel, else shared, where they can be, or serial."""
+    if rng.integers(2):
+        return {}
+    if counts == 2 and rng.integers(2):
+        return {"architecture": "shared"}
+    return {"architecture": "serial", "radix": int(rng.choice([2, 4]))}
+
+
 def _fields(rng: Rng, lanes: int, slots: int) -> dict[str, Any]:
     least = near_ends(rng, -8, 15)
     most = near_ends(rng, least, 15)
@@ -91,7 +100,10 @@ def _fields(rng: Rng, lanes: int, slots: int) -> dict[str, Any]:
             "format": Format(bool(rng.integers(2)), int(rng.integers(2, 17)), 0),
             "overflow": rng.choice(list(Overflow)),
         },
-        "how": {"stages": int(rng.integers(1, 5)), "multiplier": str(rng.choice(["tree", "operator"]))},
+        "how": {
+            "stages": int(rng.integers(1, 5)),
+            "multiplier": str(rng.choice(["tree", "rows", "booth", "operator"])),
+        },
     }
     return _direct(rng, fields) if rng.integers(2) else fields
 
@@ -130,9 +142,11 @@ def draw_tile_config(rng: Rng, lanes: int = 2, slots: int = 2) -> NmpuConfig:
     """As :func:`draw_config`, with a unit around the core; each of its options is there about every second time."""
     while True:
         fields = _fields(rng, lanes, slots)
-        fields["how"] = {"stages": int(rng.integers(2, 5)), "multiplier": fields["how"]["multiplier"]}
+        fields["how"]["stages"] = int(rng.integers(2, 5))
+        tile = _tile(rng, fields["output"])
+        fields["how"] |= _architecture(rng, fields["codes"]["counts"])
         try:
-            return build(fields | {"tile": _tile(rng, fields["output"])})
+            return build(fields | {"tile": tile})
         except ValueError as error:
             if "would take" not in str(error):
                 raise

@@ -107,12 +107,13 @@ class FloatSimulation:
 
     Args:
         folder: where; made if absent.
+        runtime: a simulation whose compiled library serves again.
 
     Raises:
         ToolMissing: Verilator, or what it needs, is not installed.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, runtime: Path) -> None:
         library, self._folder = ModuleLibrary(), folder.resolve()
         folder.mkdir(parents=True, exist_ok=True)
         netlists = [_netlist("nmpu", _Units(), library)]
@@ -121,7 +122,7 @@ class FloatSimulation:
         write_atomic(source, _to_verilog("\n".join(netlists)))
         # The recipe is for a top of this name, whatever its ports are.
         recipe = simulators.verilator(
-            [source.resolve()], self._folder, preset("tiny"), simulators.Options(False, False, 1)
+            [source.resolve()], self._folder, preset("tiny"), simulators.Options(False, False, 1, runtime)
         )
         write_atomic(folder / "access.vlt", _access())
         for name, command in recipe.build:

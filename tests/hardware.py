@@ -64,7 +64,8 @@ def run(config: NmpuConfig, params: Params, passes: list[Pass], rng: np.random.G
     simulator.add_clock(1e-9)
     simulator.add_testbench(host)
     simulator.add_testbench(sink)
-    simulator.run_until(1e-9 * (100 + 40 * sum(config.array.slots for _ in passes)))
+    beats_of_all = config.array.slots * len(passes)
+    simulator.run_until(1e-9 * (100 + (39 + config.derived.beat_cycles()) * beats_of_all))
     assert len(results) == len(passes), "the hardware did not finish its passes"
     return results
 

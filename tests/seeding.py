@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["Fault", "seeded"]
+from flows.generate import generate
+from flows.simulate import simulate
+from nmpu_hdl.config import NmpuConfig
+
+__all__ = ["Controls", "Fault", "Make", "Once", "expect_caught", "seeded"]
+
+Make = Callable[[Path], None]
+Once = Callable[[str, Make], Path]
+"""The fixture of that name."""
 
 
 class Fault(NamedTuple):
@@ -36,3 +46,43 @@ def seeded(text: str, fault: Fault) -> str:
     assert count == 1, f"{count} places in {fault.module} match {fault.pattern}"
     assert changed != found[0]
     return text.replace(found[0], changed)
+
+
+class Controls:
+    """Folders with sound designs, and in ``sim`` the tests in question, which they pass; made when first used.
+
+    Args:
+        once: the fixture.
+        runtime: the fixture.
+        designs: by name, each of which is a folder of that name.
+        faults: of each design.
+    """
+
+    def __init__(
+        self,
+        once: Once,
+        runtime: Path,
+        designs: Mapping[str, NmpuConfig],
+        faults: Mapping[str, Mapping[str, Fault]],
+    ) -> None:
+        self._once, self._runtime, self._designs, self._faults = once, runtime, designs, faults
+
+    def __getitem__(self, design: str) -> Path:
+        def sound(folder: Path) -> None:
+            generate(self._designs[design], folder)
+            faults = self._faults[design].values()
+            tests = sorted({test for fault in faults for test in fault.tests}) if all(f.tests for f in faults) else []
+            result = simulate(folder, folder / "sim", tests=tests, runtime=self._runtime)
+            assert result.failed == 0, result.failures[0]
+            assert result.tests == len(tests) or not tests
+            assert result.columns_checked > 1000
+
+        return self._once(f"control-{design}", sound)
+
+
+def expect_caught(name: str, fault: Fault, control: Path, work: Path) -> None:
+    """The tests that a sound design passes, in :class:`Controls`, do not pass with the fault."""
+    wrong = work / "nmpu.v"
+    wrong.write_text(seeded((control / "nmpu.v").read_text(), fault))
+    result = simulate(control, work / "sim", netlist=wrong, max_failures=1, tests=fault.tests, runtime=control / "sim")
+    assert result.failed == 1, f"{name} was not caught: {result}"

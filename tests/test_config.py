@@ -50,6 +50,15 @@ from nmpu_hdl.settings import PassSettings
             "how.built = 48 does not divide array.lanes = 64; one of 1, 2, 4, 8, 16, 32, 64 would",
         ),
         ("how.built=-1", "how.built = -1: input should be greater than or equal to 0"),
+        (
+            "how.architecture=bits",
+            "how.architecture = 'bits': input should be 'parallel', 'shared' or 'serial'",
+        ),
+        ("how.radix=8", "how.radix = 8: input should be 2 or 4"),
+        (
+            "how.radix=4",
+            "how: radix = 4 means nothing with architecture = parallel; architecture = serial would do",
+        ),
         ("arithmetic.kind=fp32", "arithmetic.kind = 'fp32': input should be 'fixed' or 'fp16'"),
         ("arithmetic.lean=true", "arithmetic: lean = true means nothing with kind = fixed; kind = fp16 would do"),
         ("arithmetic.fused=false", "arithmetic: fused = false means nothing with kind = fixed; kind = fp16 would do"),
@@ -90,6 +99,34 @@ def test_complaints_of_binary16(settings: list[str], message: str) -> None:
     assert str(caught.value) == message
 
 
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (
+            ["how.architecture=shared", "how.radix=4"],
+            "how: radix = 4 means nothing with architecture = shared; architecture = serial would do",
+        ),
+        (
+            ["how.architecture=shared", "codes.counts=1"],
+            "how.architecture = shared: with codes.counts = 1 there is no second count to share a multiplier with; "
+            "parallel would do",
+        ),
+        *(
+            (
+                [f"how.architecture={name}", "arithmetic.kind=fp16"],
+                f"how.architecture = {name}: arithmetic.kind = fp16 has parallel lanes only; parallel would do",
+            )
+            for name in ("shared", "serial")
+        ),
+    ],
+)
+def test_complaints_of_architectures(settings: list[str], message: str) -> None:
+    for order in (settings, settings[::-1]):
+        with pytest.raises(ValueError, match=r"^") as caught:
+            load(settings=order)
+        assert str(caught.value) == message
+
+
 def test_a_tile_builds_all_lanes() -> None:
     with pytest.raises(ValueError, match=r"^how.built = 32: tile.kind = axi builds all lanes; 0 would do$"):
         load(preset_name="tile", settings=["how.built=32"])
@@ -110,6 +147,38 @@ def test_what_walking_lanes_derive() -> None:
     assert derived.pass_cycles(256) == 256 + 1
     assert derived.pass_cycles(1) == 64 + 1
     assert load(settings=["how.built=16", "how.stages=3"]).derived.pass_cycles(256) == 4 * 4 + 3
+
+
+@pytest.mark.parametrize(
+    ("settings", "digits", "least", "most"),
+    [
+        ([], None, 1, 1),
+        (["how.architecture=shared"], None, 2, 2),
+        # Eight bits of the scales; shifts of -1 to 6 take none to seven bits more.
+        (["how.architecture=serial"], 8, 8, 15),
+        (["how.architecture=serial", "how.radix=4"], 4, 4, 7),
+        (["how.architecture=serial", "how.radix=4", "scale.format=UQ1.6"], 4, 4, 7),
+        (["how.architecture=serial", "how.radix=4", "shift.max=5"], 4, 4, 7),
+        (["how.architecture=serial", "how.radix=4", "shift.max=4"], 4, 4, 6),
+        (["how.architecture=serial", "shift.granularity=column"], 8, 15, 15),
+        (["how.architecture=serial", "shift.max=-1", "shift.granularity=fixed"], 8, 8, 8),
+    ],
+)
+def test_what_lanes_of_several_clocks_derive(settings: list[str], digits: int | None, least: int, most: int) -> None:
+    """Clocks of a column at the least shift and at the largest; 4 slots, or as many groups as lanes walk through."""
+    derived = load(settings=settings).derived
+    assert digits is None or derived.digits == digits
+    assert (derived.clocked, derived.serial) == (most > 1, digits is not None)
+    assert (derived.lane_cycles(-1), derived.lane_cycles()) == (least, most)
+    assert (derived.beat_cycles(-1), derived.beat_cycles(), derived.depth) == (least, most, 1)
+    assert (derived.pass_cycles(256, -1), derived.pass_cycles(256), derived.pass_cycles(1)) == (
+        4 * least + 1,
+        4 * most + 1,
+        most + 1,
+    )
+    walking = load(settings=[*settings, "how.built=16", "how.stages=3"]).derived
+    assert (walking.beat_cycles(), walking.latency, walking.depth) == (4 * most, 4 * most - 1 + 3, 3)
+    assert walking.pass_cycles(256) == 16 * most + 3
 
 
 def test_too_wide_is_refused_by_name() -> None:

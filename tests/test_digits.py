@@ -114,12 +114,14 @@ def test_script_makes_integers(config: NmpuConfig, digits: Digits) -> None:
     assert (run(config, layers, images[other]).classes == expected).mean() > 0.9
 
 
-def test_verilog_runs_the_network(config: NmpuConfig, digits: Digits, batch: Run, tmp_path: Path) -> None:
+def test_verilog_runs_the_network(
+    config: NmpuConfig, digits: Digits, batch: Run, runtime: Path, tmp_path: Path
+) -> None:
     """Every layer of the chain, bit for bit, and so every class."""
     generate(config, tmp_path)
     chain, bank = program(config, digits.layers, IMAGES), parameters(config, digits.layers)
     replay.save(tmp_path / "replay.npz", config, chain, 0, bank, batch.inputs, None)
-    result = simulate(tmp_path, tmp_path / "sim", bench="tb.test_replay")
+    result = simulate(tmp_path, tmp_path / "sim", bench="tb.test_replay", runtime=runtime)
     assert not result.failures, result.failures[0]
     with np.load(tmp_path / "sim" / "replay_results.npz") as stored:
         seen = dict(stored)

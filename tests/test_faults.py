@@ -11,12 +11,11 @@ from typing import Any
 
 import pytest
 
-from flows.generate import generate
-from flows.simulate import simulate
 from nmpu_hdl.config import NmpuConfig
 from nmpu_hdl.presets import build
+from nmpu_hdl.verilog import emit
 
-from .seeding import Fault, seeded
+from .seeding import Controls, Fault, Once, expect_caught, seeded
 
 SMALL: NmpuConfig = build(
     {
@@ -44,6 +43,7 @@ FLOAT: NmpuConfig = build(
 
 Products of whole codes would be multiples of 2**-24, and no subnormal would ever be rounded.
 """
+DESIGNS = {"small": SMALL, "small-fp16": FLOAT}
 
 
 FAULTS = {
@@ -142,23 +142,9 @@ USUAL = (
 )
 
 
-def sound(config: NmpuConfig, folder: Path) -> Path:
-    """``folder`` with the sound design, and in ``sim`` the regression that it passes."""
-    generate(config, folder)
-    result = simulate(folder, folder / "sim")
-    assert result.failed == 0, result.failures[0]
-    assert result.columns_checked > 5000
-    return folder
-
-
-@pytest.fixture(scope="module")
-def control(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return sound(SMALL, tmp_path_factory.mktemp("control"))
-
-
-@pytest.fixture(scope="module")
-def float_control(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return sound(FLOAT, tmp_path_factory.mktemp("float_control"))
+@pytest.fixture(scope="session")
+def controls(once: Once, runtime: Path) -> Controls:
+    return Controls(once, runtime, DESIGNS, {"small": FAULTS, "small-fp16": FLOAT_FAULTS})
 
 
 def some(faults: dict[str, Fault]) -> list[Any]:
@@ -167,34 +153,26 @@ def some(faults: dict[str, Fault]) -> list[Any]:
 
 
 @pytest.fixture(scope="module")
-def verilog(tmp_path_factory: pytest.TempPathFactory) -> str:
-    folder = tmp_path_factory.mktemp("verilog")
-    generate(SMALL, folder)
-    return (folder / "nmpu.v").read_text()
+def verilog() -> dict[str, str]:
+    """Design to its Verilog."""
+    return {name: emit(config) for name, config in DESIGNS.items()}
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_fault_applies(name: str, verilog: str) -> None:
-    seeded(verilog, FAULTS[name])
+def test_fault_applies(name: str, verilog: dict[str, str]) -> None:
+    seeded(verilog["small"], FAULTS[name])
 
 
 @pytest.mark.parametrize("name", some(FAULTS))
-def test_fault_is_caught(name: str, control: Path, tmp_path: Path) -> None:
-    expect_caught(name, FAULTS[name], control, tmp_path)
+def test_fault_is_caught(name: str, controls: Controls, tmp_path: Path) -> None:
+    expect_caught(name, FAULTS[name], controls["small"], tmp_path)
 
 
 @pytest.mark.parametrize("name", FLOAT_FAULTS)
-def test_float_fault_applies(name: str, float_control: Path) -> None:
-    seeded((float_control / "nmpu.v").read_text(), FLOAT_FAULTS[name])
+def test_float_fault_applies(name: str, verilog: dict[str, str]) -> None:
+    seeded(verilog["small-fp16"], FLOAT_FAULTS[name])
 
 
 @pytest.mark.parametrize("name", some(FLOAT_FAULTS))
-def test_float_fault_is_caught(name: str, float_control: Path, tmp_path: Path) -> None:
-    expect_caught(name, FLOAT_FAULTS[name], float_control, tmp_path)
-
-
-def expect_caught(name: str, fault: Fault, control: Path, work: Path) -> None:
-    wrong = work / "nmpu.v"
-    wrong.write_text(seeded((control / "nmpu.v").read_text(), fault))
-    result = simulate(control, work / "sim", netlist=wrong, max_failures=1, runtime=control / "sim")
-    assert result.failed == 1, f"{name} was not caught: {result}"
+def test_float_fault_is_caught(name: str, controls: Controls, tmp_path: Path) -> None:
+    expect_caught(name, FLOAT_FAULTS[name], controls["small-fp16"], tmp_path)

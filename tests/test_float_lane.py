@@ -10,7 +10,6 @@ import pytest
 
 from flows.generate import generate
 from flows.simulate import SimResult, simulate
-from flows.tool import ToolMissing
 from nmpu_hdl.config import NmpuConfig
 from nmpu_hdl.presets import build
 
@@ -63,17 +62,6 @@ def floating(name: str) -> NmpuConfig:
     return build({"name": "spread", "array": {"columns": 8, "lanes": 2}, **fields, "arithmetic": arithmetic})
 
 
-@pytest.fixture(scope="module")
-def control(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The first regression; the library that its simulation is built with serves the others."""
-    folder = tmp_path_factory.mktemp("control")
-    try:
-        expect_all_passed(regression(floating("two_counts"), folder))
-    except ToolMissing as missing:
-        pytest.skip(str(missing))
-    return folder / "sim"
-
-
 def regression(config: NmpuConfig, folder: Path, **options: Any) -> SimResult:
     generate(config, folder)
     return simulate(folder, folder / "sim", **options)
@@ -85,17 +73,17 @@ def expect_all_passed(result: SimResult) -> None:
     assert result.columns_checked > 5000
 
 
-@pytest.mark.parametrize("name", list(SPREAD)[1:])
-def test_lane(name: str, control: Path, tmp_path: Path) -> None:
-    expect_all_passed(regression(floating(name), tmp_path, runtime=control))
+@pytest.mark.parametrize("name", SPREAD)
+def test_lane(name: str, runtime: Path, tmp_path: Path) -> None:
+    expect_all_passed(regression(floating(name), tmp_path, runtime=runtime))
 
 
 @pytest.mark.deep
 @pytest.mark.parametrize("seed", range(60))
-def test_drawn_lane(seed: int, control: Path, tmp_path: Path) -> None:
+def test_drawn_lane(seed: int, runtime: Path, tmp_path: Path) -> None:
     rng = np.random.default_rng([16, seed])
     config = draw_float_config(rng, int(rng.integers(1, 5)), int(rng.integers(1, 4)))
-    expect_all_passed(regression(config, tmp_path, seed=seed, runtime=control))
+    expect_all_passed(regression(config, tmp_path, seed=seed, runtime=runtime))
 
 
 def test_draws_reach_everywhere() -> None:

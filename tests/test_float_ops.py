@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from flows.tool import ToolMissing
 from golden import float16
 
 from .float_unit import UNITS, FloatSimulation, Unit
@@ -19,11 +19,8 @@ Ints = NDArray[np.int64]
 
 
 @pytest.fixture(scope="module")
-def simulation(tmp_path_factory: pytest.TempPathFactory) -> FloatSimulation:
-    try:
-        return FloatSimulation(tmp_path_factory.mktemp("units"))
-    except ToolMissing as missing:
-        pytest.skip(str(missing))
+def simulation(runtime: Path, tmp_path_factory: pytest.TempPathFactory) -> FloatSimulation:
+    return FloatSimulation(tmp_path_factory.mktemp("units"), runtime)
 
 
 def vectors(seed: int) -> Iterator[tuple[Ints, Ints, Ints]]:

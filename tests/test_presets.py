@@ -29,19 +29,22 @@ def expect_all_passed(result: SimResult, tests: int, columns: int) -> None:
 @pytest.mark.parametrize(
     "name", [pytest.param(n, marks=pytest.mark.deep) if preset(n).derived.floating else n for n in CORES]
 )
-def test_verilator(name: str, tmp_path: Path) -> None:
+def test_verilator(name: str, runtime: Path, tmp_path: Path) -> None:
     generate(preset(name), tmp_path)
-    expect_all_passed(simulate(tmp_path, tmp_path / "sim"), 11, 10_000)
+    expect_all_passed(simulate(tmp_path, tmp_path / "sim", runtime=runtime), 11, 10_000)
 
 
 @needs_icarus
 @pytest.mark.parametrize("name", ["tiny", "paper"])
 def test_icarus(name: str, tmp_path: Path) -> None:
+    """With a short sustained run, for that of the paper's size takes most of a minute."""
     generate(preset(name), tmp_path)
-    expect_all_passed(simulate(tmp_path, tmp_path / "sim", simulator="icarus"), 11, 10_000)
+    result = simulate(tmp_path, tmp_path / "sim", simulator="icarus", soak=4096)
+    expect_all_passed(result, 11, 10_000)
+    assert result.soak_columns >= 4096
 
 
-@pytest.mark.parametrize("stages", [1, 3])
+@pytest.mark.parametrize("stages", [pytest.param(1, marks=pytest.mark.deep), 3])
 def test_netlist(stages: int, tmp_path: Path) -> None:
     """The very same regression on gates: cells of the neutral library, whose flip-flops start with anything."""
     generate(load(preset_name="tiny", settings=[f"how.stages={stages}"]), tmp_path)
@@ -52,10 +55,10 @@ _DEEP = [pytest.param(form, marks=pytest.mark.deep) for form in ("rows", "operat
 
 
 @pytest.mark.parametrize("multiplier", ["tree", "booth", *_DEEP])
-def test_every_code_and_scale_of_small_formats(multiplier: str, tmp_path: Path) -> None:
+def test_every_code_and_scale_of_small_formats(multiplier: str, fast_runtime: Path, tmp_path: Path) -> None:
     """256 pairs of codes x 256 pairs of scales x 8 offsets x 6 shifts x 2 activations."""
     settings = ["array.columns=64", "array.lanes=64", f"how.multiplier={multiplier}"]
     config = load(preset_name="tiny", settings=settings)
     generate(config, tmp_path)
-    result = simulate(tmp_path, tmp_path / "sim", bench="tb.test_exhaustive", optimize=True)
+    result = simulate(tmp_path, tmp_path / "sim", bench="tb.test_exhaustive", optimize=True, runtime=fast_runtime)
     expect_all_passed(result, 1, 256 * 256 * 8 * 6 * 2)

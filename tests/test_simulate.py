@@ -89,14 +89,14 @@ def test_tiny_on_verilator_with_waves(tmp_path: Path) -> None:
     assert stored["columns_checked"] == result.columns_checked
 
 
-def test_rich_on_verilator(tmp_path: Path) -> None:
-    check(simulated(build(RICH), tmp_path))
+def test_rich_on_verilator(runtime: Path, tmp_path: Path) -> None:
+    check(simulated(build(RICH), tmp_path, runtime=runtime))
 
 
 @needs_icarus
 @pytest.mark.parametrize("fields_", [WRAP, ONE, PINLESS, RICH], ids=lambda f: f["name"])
 def test_configuration_on_icarus(fields_: dict[str, Any], tmp_path: Path) -> None:
-    check(simulated(build(fields_), tmp_path, simulator="icarus"))
+    check(simulated(build(fields_), tmp_path, simulator="icarus", soak=512))
 
 
 @needs_icarus
@@ -122,7 +122,7 @@ def test_macro_on_icarus(tmp_path: Path) -> None:
 def test_drawn_configuration_on_icarus(seed: int, tmp_path: Path) -> None:
     rng = np.random.default_rng([2, seed])
     config = draw_config(rng, int(rng.integers(1, 4)), int(rng.integers(1, 4)))
-    check(simulated(config, tmp_path, simulator="icarus", seed=seed))
+    check(simulated(config, tmp_path, simulator="icarus", seed=seed, soak=512))
 
 
 @needs_icarus
@@ -195,11 +195,8 @@ def test_odd_folders_do_not_disturb_icarus(tmp_path: Path) -> None:
     assert result.passed == 1
 
 
-def test_odd_folders_do_not_disturb_verilator(tmp_path: Path) -> None:
-    try:
-        result = simulated(preset("tiny"), tmp_path / "a'b\"c;#:$d", tests=["any_settings"])
-    except ToolMissing as missing:
-        pytest.skip(str(missing))
+def test_odd_folders_do_not_disturb_verilator(runtime: Path, tmp_path: Path) -> None:
+    result = simulated(preset("tiny"), tmp_path / "a'b\"c;#:$d", tests=["any_settings"], runtime=runtime)
     assert result.passed == 1
 
 

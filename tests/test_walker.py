@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import pytest
 
-from flows.tool import ToolMissing
 from nmpu_hdl.config import NmpuConfig
 from nmpu_hdl.presets import load
 
@@ -52,25 +51,14 @@ ALL = [Walk(*build, memory=MEMORIES[k % 3]) for k, build in enumerate(_BUILDS)]
 """Every number of lanes and stages; memories in turn, so that each meets each number of stages."""
 
 
-@pytest.fixture(scope="module")
-def control(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The first regression; the library that its simulation is built with serves the others."""
-    folder = tmp_path_factory.mktemp("control")
-    try:
-        expect_all_passed(regression(USUAL[0].config, folder))
-    except ToolMissing as missing:
-        pytest.skip(str(missing))
-    return folder / "sim"
-
-
 @pytest.mark.parametrize(
-    "walk", [*USUAL[1:], *(pytest.param(one, marks=pytest.mark.deep) for one in ALL if one not in USUAL)], ids=str
+    "walk", [*USUAL, *(pytest.param(one, marks=pytest.mark.deep) for one in ALL if one not in USUAL)], ids=str
 )
-def test_walk(walk: Walk, control: Path, tmp_path: Path) -> None:
-    expect_all_passed(regression(walk.config, tmp_path, runtime=control))
+def test_walk(walk: Walk, runtime: Path, tmp_path: Path) -> None:
+    expect_all_passed(regression(walk.config, tmp_path, runtime=runtime))
 
 
-def test_an_only_lane_of_a_unit_without_slots(control: Path, tmp_path: Path) -> None:
+def test_an_only_lane_of_a_unit_without_slots(runtime: Path, tmp_path: Path) -> None:
     """Odd numbers: one slot, three columns of one lane."""
     settings = ["array.columns=3", "array.lanes=3", "how.built=1", "shift.granularity=column", "how.stages=2"]
-    expect_all_passed(regression(load(preset_name="tiny", settings=settings), tmp_path, runtime=control))
+    expect_all_passed(regression(load(preset_name="tiny", settings=settings), tmp_path, runtime=runtime))

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,13 +23,25 @@ from nmpu_hdl.settings import PassSettings
 from .axi import simulate, transact
 from .hardware import beats
 
-__all__ = ["SCENES", "TINY", "WAVES", "image", "layer", "layer_beats", "pass_beats", "run", "taken", "text_of"]
+__all__ = [
+    "SCENES",
+    "SETTINGS",
+    "TINY",
+    "WAVES",
+    "image",
+    "layer",
+    "layer_beats",
+    "pass_beats",
+    "run",
+    "taken",
+    "text_of",
+]
 
 WAVES = Path(__file__).parent.parent / "docs" / "waves"
-TINY = load(
-    preset_name="tiny",
-    settings=["tile.kind=axi", "how.stages=2", "array.columns=4", "tile.blocks=2", "tile.sets=2", "tile.descriptors=2"],
-)
+SETTINGS = [
+    *("tile.kind=axi", "how.stages=2", "array.columns=4", "tile.blocks=2", "tile.sets=2", "tile.descriptors=2"),
+]
+TINY = load(preset_name="tiny", settings=SETTINGS)
 TRACED = [
     "s_axil_awvalid", "s_axil_awready", "s_axil_wvalid", "s_axil_wready", "s_axil_bvalid", "s_axil_bready",
     "s_axis_tvalid", "s_axis_tready", "s_axis_tkeep", "s_axis_tlast", "s_axis_tdata",
@@ -67,8 +79,13 @@ class Bus:
         assert response == 0, hex(address)
 
 
-def run(config: NmpuConfig, codes: Sequence[Beat], host: Callable[[Driver], Any]) -> list[Row]:
-    """Stream ``codes`` without a gap into a unit that ``host`` drives; every clock until all is quiet again."""
+def run(
+    config: NmpuConfig, codes: Sequence[Beat], host: Callable[[Driver], Any], gaps: Mapping[int, int] | None = None
+) -> list[Row]:
+    """Stream ``codes`` into a unit that ``host`` drives; every clock until all is quiet again.
+
+    ``gaps``: clocks without codes before the beat of that number; none before any other.
+    """
     dut, rows = NmpuAxi(config), list[Row]()
 
     async def software(ctx: Any) -> None:
@@ -76,7 +93,10 @@ def run(config: NmpuConfig, codes: Sequence[Beat], host: Callable[[Driver], Any]
         await ctx.tick().repeat(4)
 
     async def source(ctx: Any) -> None:
-        for beat in codes:
+        for number, beat in enumerate(codes):
+            if gap := (gaps or {}).get(number, 0):
+                ctx.set(dut.s_axis_tvalid, 0)
+                await ctx.tick().repeat(gap)
             ctx.set(dut.s_axis_tvalid, 1)
             ctx.set(dut.s_axis_tdata, beat.data)
             ctx.set(dut.s_axis_tkeep, beat.keep)
