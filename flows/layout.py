@@ -24,8 +24,8 @@ from .layout_summary import Found, Made, summarise
 from .layout_timing import time_layout
 from .library import Library
 from .parasitics import Parasitics, extract_parasitics
-from .place import core_sides, lane_sides, place
-from .route import route
+from .place import core_sides, lane_sides
+from .route import place_and_route
 from .target import synthesize_for
 from .technology import Technology, osu018
 from .tool import ToolMissing, require, write_atomic
@@ -115,23 +115,16 @@ def _make(core: NmpuConfig, work: Path, asked: Asked, technology: Technology, st
     folder = work / "synthesize"
     with steps.step("synthesize"):
         generate(core, folder)
-        mapped = synthesize_for(asked.target_ps, folder / VERILOG, top_name(core), folder, library)
+        given = asked.target_ps, folder / VERILOG, top_name(core), folder, library
+        mapped = synthesize_for(*given, effort=asked.effort, say=steps.say)
         flat = mapped.verilog if top == mapped.top else mapped.blocks
         trees = buffered(flat, top, folder / "buffers", library)
     sides = core_sides(core) if asked.lanes else lane_sides()
-    with steps.step("place"):
-        placed = place(
-            trees.verilog,
-            top,
-            work / "place",
-            technology,
-            sides=sides,
-            density=asked.density,
-            width_um=asked.width_um,
+    with steps.step("place and route"):
+        found = place_and_route(
+            trees.verilog, top, work, technology, sides=sides, density=asked.density, width_um=asked.width_um
         )
-    with steps.step("route"):
-        routed = route(placed, work / "route", technology)
-    return Made(library, mapped, trees, placed, routed)
+    return Made(library, mapped, trees, found.placement, found.routing, found.tries)
 
 
 def _timing(made: Made, work: Path, asked: Asked, wires: Parasitics) -> BeforeAfter:

@@ -9,6 +9,7 @@ from nmpu_hdl.config import NmpuConfig
 from nmpu_hdl.ports import top_name
 from nmpu_hdl.presets import build
 
+from .efforts import Effort
 from .target import check_target
 
 __all__ = ["DENSITY", "LANE", "Asked", "core_of", "top_of"]
@@ -31,6 +32,7 @@ class Asked:
         target_ps: a period that the mapping is to meet, ps; None: as :func:`flows.target.synthesize_for` has it.
         dont_use: patterns of cells to avoid.
         seed: of codes and parameters.
+        effort: of the mapping.
     """
 
     lanes: int | None = None
@@ -39,6 +41,7 @@ class Asked:
     target_ps: float | None = None
     dont_use: tuple[str, ...] = ()
     seed: int = 1
+    effort: Effort = "fast"
 
     def __post_init__(self) -> None:
         if self.lanes is not None and not 1 <= self.lanes <= 64:

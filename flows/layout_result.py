@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from .layout_checks import NetlistCheck, RuleCheck
+from .route import Try
 from .timing_result import Step
 
 __all__ = ["BeforeAfter", "LayoutPower", "LayoutResult", "LayoutTiming", "Milliwatts", "WorstPath"]
@@ -140,6 +141,7 @@ class LayoutResult(BaseModel):
         power: before and after; None where no simulator is installed.
         picture: of the layout.
         layout: the routed DEF file.
+        tries: densities that were placed and routed; all but the last left nets over.
         tools: versions.
         seconds: wall-clock time of each step.
         warnings: what a reader of the numbers has to know.
@@ -174,6 +176,7 @@ class LayoutResult(BaseModel):
     power: LayoutPower | None
     picture: Path
     layout: Path
+    tries: tuple[Try, ...]
     tools: dict[str, str]
     seconds: dict[str, float]
     warnings: tuple[str, ...]

@@ -16,7 +16,7 @@ from .layout_result import BeforeAfter, LayoutPower, LayoutResult
 from .library import Library
 from .parasitics import Parasitics
 from .place import Placement
-from .route import Routing
+from .route import Routing, Try
 from .synthesize import Netlist
 from .technology import Technology
 
@@ -32,6 +32,7 @@ class Made:
     trees: Buffered
     placed: Placement
     routed: Routing
+    tries: tuple[Try, ...]
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,7 @@ def summarise(
         power=found.power,
         picture=picture,
         layout=routed.def_file,
+        tries=made.tries,
         tools=_tools(made, found, picture.parent),
         seconds=dict(seconds),
         warnings=(*found.remarks, *_remarks(asked, made, found)),

@@ -206,6 +206,7 @@ def layout(
     density: Annotated[float, typer.Option("--density", help="share of the rows that cells take, up to 1")] = DENSITY,
     dont_use: DontUse = None,
     target_period: TargetPeriod = None,
+    effort: Efforts = "fast",
     seed: Seed = 1,
     librelane: Annotated[
         bool, typer.Option("--librelane", help="only write LibreLane's files for sky130A and ihp-sg13g2")
@@ -215,7 +216,7 @@ def layout(
     """Place and route a lane or a small core in OSU's 180 nm cells, check it, and measure it with its wires."""
     config, work = target
     folder = work / "layout"
-    asked = Asked(lanes, width_um, density, target_period, tuple(dont_use or ()), seed)
+    asked = Asked(lanes, width_um, density, target_period, tuple(dont_use or ()), seed, effort)
     if librelane:
         files = [str(path) for path in librelane_step(config, folder / "librelane", asked)]
         if as_json:

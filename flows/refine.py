@@ -16,7 +16,7 @@ __all__ = ["refine"]
 
 
 def refine(
-    module: Mapping[str, Any], library: Library, work: Path, target_ps: int
+    name: str, module: Mapping[str, Any], library: Library, work: Path, target_ps: int
 ) -> tuple[dict[str, Any], float | None]:
     """Give a module the adder cells of the library where they save area, and the polarities that take the least.
 
@@ -24,9 +24,10 @@ def refine(
     ABC then sizes the gates and proves that the module does what it did.
 
     Args:
+        name: of the module.
         module: as Yosys' ``write_json`` has it, mapped to ``library``.
         library: its cells.
-        work: a folder to work in, where :func:`flows.sizing.resize` leaves its files.
+        work: the folder, as :func:`flows.sizing.resize` has it, which leaves its files there.
         target_ps: what to size for.
 
     Returns:
@@ -45,4 +46,4 @@ def refine(
         place_adders(found[-1], library)
     for graph in found:
         choose_polarities(graph, library)
-    return resize(min(found, key=Graph.area).module(), module, library, work, target_ps)
+    return resize(name, min(found, key=Graph.area).module(), module, library, work, target_ps)

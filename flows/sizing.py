@@ -13,24 +13,23 @@ from .gate_graph import Root, cell_entry
 from .library import Library
 from .tool import ToolFailed, run, write_together
 
-__all__ = ["constraints", "parse_delay", "parse_gates", "resize"]
-
-_ORIGINAL, _BEFORE, _AFTER = "original.blif", "gates.blif", "sized.blif"
+__all__ = ["parse_delay", "parse_gates", "resize"]
 
 
 def resize(
-    module: Mapping[str, Any], original: Mapping[str, Any], library: Library, work: Path, target_ps: int
+    name: str, module: Mapping[str, Any], original: Mapping[str, Any], library: Library, work: Path, target_ps: int
 ) -> tuple[dict[str, Any], float]:
     """Size the gates of a module for a period, tell its longest path, and prove that it still does what it did.
 
     Yosys gives ABC what lies between cells that are not simple; this gives it all gates, adders as well.  Leaves in
-    ``work``: ``command``, ``log``, and what ABC read and wrote.
+    ``work`` files that begin with ``name``: the command, the log, and what ABC read and wrote.
 
     Args:
+        name: of the module.
         module: as Yosys' ``write_json`` has it, mapped.
         original: the same with other gates, whose flip-flops and ports are joined to the same bits.
         library: what both are mapped to.
-        work: the folder to work in, made if absent.
+        work: the folder, with ``cells.lib`` and ``constr`` as :func:`flows.synthesize.synthesize` leaves them.
         target_ps: what to size for: 1 for the least delay, a large number for the least area.
 
     Returns:
@@ -40,22 +39,20 @@ def resize(
         ToolFailed: ABC failed, or the two are not the same.
         OSError: a file cannot be read or written.
     """
-    work.mkdir(parents=True, exist_ok=True)
-    files = {_ORIGINAL: _blif(original, library), _BEFORE: _blif(module, library)}
-    files |= {"cells.lib": library.lean, "constr": constraints(library)}
-    write_together({work / name: text for name, text in files.items()})
-    (work / _AFTER).unlink(missing_ok=True)
-    steps = ["read_lib cells.lib", "read_constr constr", f"read_blif {_BEFORE}", "topo", f"upsize -D {target_ps}"]
-    steps += [f"dnsize -D {target_ps}", "stime -p", f"write_blif {_AFTER}", f"cec {_ORIGINAL} {_AFTER}"]
-    run([str(Path(pyosys.__file__).with_name("yosys-abc")), "-c", "; ".join(steps)], work)
-    log = work / "log"
+    before, after, sized = (f"{name}_{kind}.blif" for kind in ("original", "gates", "sized"))
+    write_together({work / before: _blif(original, library), work / after: _blif(module, library)})
+    (work / sized).unlink(missing_ok=True)
+    steps = ["read_lib cells.lib", "read_constr constr", f"read_blif {after}", "topo", f"upsize -D {target_ps}"]
+    steps += [f"dnsize -D {target_ps}", "stime -p", f"write_blif {sized}", f"cec {before} {sized}"]
+    run([str(Path(pyosys.__file__).with_name("yosys-abc")), "-c", "; ".join(steps)], work, log_name=f"{name}.log")
+    log = work / f"{name}.log"
     text = log.read_text(errors="replace")
     delay = parse_delay(text)
-    if delay is None or not (work / _AFTER).is_file():
+    if delay is None or not (work / sized).is_file():
         raise ToolFailed("ABC ended without sizes", log)
     if "Networks are equivalent" not in text:
         raise ToolFailed("ABC could not prove that a netlist with adder cells does what it did without", log)
-    return _replaced(module, library, parse_gates((work / _AFTER).read_text())), delay
+    return _replaced(module, library, parse_gates((work / sized).read_text())), delay
 
 
 def parse_delay(log: str) -> float | None:
@@ -68,11 +65,6 @@ def parse_gates(blif: str) -> list[tuple[str, dict[str, str]]]:
     """Cells, and the nets at their pins, in mapped BLIF."""
     lines = (line.split() for line in blif.replace("\\\n", " ").splitlines() if line.startswith(".gate "))
     return [(words[1], dict(word.split("=", 1) for word in words[2:])) for words in lines]
-
-
-def constraints(library: Library) -> str:
-    """What ABC is told of the surroundings; without it, it neither sizes gates nor estimates a delay."""
-    return f"set_driving_cell {library.driver.name}\nset_load {library.output_load:.6g}\n"
 
 
 def _simple(cell: Mapping[str, Any], library: Library) -> bool:

@@ -19,7 +19,6 @@ from .macros import stub
 from .netlist import Candidate, Mapped, Netlist
 from .recipe import RECIPE, Recipe
 from .refine import refine
-from .sizing import constraints
 from .tool import ToolFailed, write_together
 from .yosys import run_script
 
@@ -86,7 +85,7 @@ def synthesize(
             f"the output folder {str(work)!r} has {odd[0]!r} in its path, which ABC cannot take; choose another"
         )
     work.mkdir(parents=True, exist_ok=True)
-    files = {"source.v": source, "cells.lib": library.lean, "constr": constraints(library), **dict(recipe.files)}
+    files = {"source.v": source, "cells.lib": library.lean, "constr": _constraints(library), **dict(recipe.files)}
     files |= {STUBS: "\n".join(map(stub, macros))} if macros else {}
     write_together({work / name: text for name, text in files.items()})
     with _cache(work) as cache:
@@ -159,7 +158,7 @@ def _run(mapping: list[str], arithmetic: list[str], recipe: Recipe, work: Path, 
     delays = parse_delays(run_script([*mapping, *save], work, (MAPPED, ARITHMETIC), "mapping.ys", "mapping.log"))
     data = json.loads((work / ARITHMETIC).read_text())
     for name, module in data["modules"].items():
-        data["modules"][name], delay = refine(module, library, work / "adders" / name, recipe.target_ps)
+        data["modules"][name], delay = refine(name, module, library, work, recipe.target_ps)
         delays |= {name: delay} if delay is not None else {}
     write_together({work / ARITHMETIC: json.dumps(data)})
     gone = [f"delete {name}" for name in data["modules"]]
@@ -181,6 +180,11 @@ def _mapping(top: str, modules: list[str], flatten: bool, recipe: Recipe, stubs:
         own = arithmetic if recipe.abc and module in recipe.arithmetic else ""
         commands += [f"log nmpu: module {module}", f"{abc}{own} {module}"]
     return [*commands, "log nmpu: done"]
+
+
+def _constraints(library: Library) -> str:
+    """What ABC is told of the surroundings; without it, it neither sizes gates nor estimates a delay."""
+    return f"set_driving_cell {library.driver.name}\nset_load {library.output_load:.6g}\n"
 
 
 def _sorted_out(

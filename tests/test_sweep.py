@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from flows import charts
 from flows.sweep import ARCHITECTURES, render, sweep
 from flows.sweep_chart import chart
 from flows.sweep_result import Sweep, SweepRow
@@ -87,8 +87,8 @@ def test_page() -> None:
     assert row in lines
     assert "| parallel, tree | 1 | fast | a recipe | 1,600 | 800 | 10 | 2,000 | 1 | 5 | 12.0 | 1.50 |  |" in lines
     assert (
-        "The front, the smallest first: serial, radix 2 in 1 stage by `area` (500 GE, 60.0 ns); parallel, tree in 1 stage "
-        "by `area` (1,000 GE, 10.0 ns); parallel, tree in 1 stage by `delay` (1,500 GE, 7.0 ns)."
+        "The front, the smallest first: serial, radix 2 in 1 stage by `area` (500 GE, 60.0 ns); parallel, tree in 1 "
+        "stage by `area` (1,000 GE, 10.0 ns); parallel, tree in 1 stage by `delay` (1,500 GE, 7.0 ns)."
     ) in lines
     assert "![area against time](sweep.svg)" in lines
     assert "Something was remarked." in lines
@@ -103,7 +103,7 @@ def test_chart(monkeypatch: pytest.MonkeyPatch) -> None:
     assert drawn.startswith("<?xml")
     assert drawn == chart(SOME)
     assert drawn != chart(made({}))
-    monkeypatch.setattr(charts.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert chart(SOME) is None
 
 
