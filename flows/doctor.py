@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from .technology import osu018
+from .layout.technology import osu018
 from .tool import ToolFailed, ToolMissing, environment, require_headers, run
 
 __all__ = ["Finding", "examine"]

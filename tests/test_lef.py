@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from flows.lef import Layer, Lef, Macro, MacroPin, Rectangle
-from flows.technology import osu018
+from flows.layout.lef import Layer, Lef, Macro, MacroPin, Rectangle
+from flows.layout.technology import osu018
 from flows.tool import ToolMissing
 
 DATA = Path(__file__).parent / "data"

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from flows.layout_asked import LANE, Asked, core_of
-from flows.librelane import PDKS, die, librelane, port_bits
+from flows.layout.asked import LANE, Asked, core_of
+from flows.layout.librelane import PDKS, die, librelane, port_bits
 from flows.opensta import run_script
 from nmpu_hdl.presets import load, preset
 from nmpu_hdl.verilog import emit

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from flows.layout_def import Def, Net, Shape, Via, Wire
-from flows.layout_graph import End, Tree
-from flows.layout_timing import read_wires, refuse_warnings
-from flows.layout_tree import Metal, grow
+from flows.layout.def_nets import Def, Net, Shape, Via, Wire
+from flows.layout.graph import End, Tree
+from flows.layout.parasitics import extract_parasitics, spef, trees_of, via_kinds, via_ohms
+from flows.layout.technology import Technology, osu018
+from flows.layout.timing import read_wires, refuse_warnings
+from flows.layout.tree import Metal, grow
 from flows.opensta import run_script
-from flows.parasitics import extract_parasitics, spef, trees_of, via_kinds, via_ohms
-from flows.technology import Technology, osu018
 from flows.tool import ToolFailed
 
 DATA = Path(__file__).parent / "data"

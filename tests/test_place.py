@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from flows.layout.place import PinSides, Placement, core_sides, lane_sides, place
+from flows.layout.place_floor import plan
+from flows.layout.place_fold import Gate, fold
+from flows.layout.place_graywolf import cells_text, parameters_text, parse_rows
+from flows.layout.place_netlist import Instance, PortBit, Wiring, read_netlist
+from flows.layout.place_pins import spread
+from flows.layout.place_rows import Placed, Row, check_rows, fill, spread_rows
+from flows.layout.technology import Technology, osu018
 from flows.library import Library
-from flows.place import PinSides, Placement, core_sides, lane_sides, place
-from flows.place_floor import plan
-from flows.place_fold import Gate, fold
-from flows.place_graywolf import cells_text, parameters_text, parse_rows
-from flows.place_netlist import Instance, PortBit, Wiring, read_netlist
-from flows.place_pins import spread
-from flows.place_rows import Placed, Row, check_rows, fill, spread_rows
-from flows.technology import Technology, osu018
 from flows.tool import ToolMissing
 from nmpu_hdl.config import NmpuConfig
 from nmpu_hdl.ports import top_ports

@@ -9,17 +9,17 @@ from pathlib import Path
 import pytest
 
 from flows import tool
-from flows.def_wires import Segment, Via, Wires, parse_wires, section, written
-from flows.lef import Macro, MacroPin, Rectangle
+from flows.layout.def_wires import Segment, Via, Wires, parse_wires, section, written
+from flows.layout.lef import Macro, MacroPin, Rectangle
+from flows.layout.place import Placement, lane_sides, place
+from flows.layout.place_floor import Floor
+from flows.layout.route import RoutedPlacement, Routing, Unrouted, place_and_route, route
+from flows.layout.route_mend import mend
+from flows.layout.route_qrouter import merged, parse_failed, script, signals_only
+from flows.layout.route_shapes import broken, outside, overlap, pin_shapes, placed_shapes
+from flows.layout.technology import Technology, osu018
 from flows.library import Library
-from flows.place import Placement, lane_sides, place
-from flows.place_floor import Floor
-from flows.route import RoutedPlacement, Routing, Unrouted, place_and_route, route
-from flows.route_mend import mend
-from flows.route_qrouter import merged, parse_failed, script, signals_only
-from flows.route_shapes import broken, outside, overlap, pin_shapes, placed_shapes
 from flows.synthesize import synthesize
-from flows.technology import Technology, osu018
 from flows.tool import ToolFailed, ToolMissing
 from nmpu_hdl.presets import preset
 from nmpu_hdl.verilog import emit

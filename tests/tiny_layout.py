@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flows.place import PinSides
+from flows.layout.place import PinSides
 
 __all__ = ["SIDES", "tiny_netlist"]
 

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from flows.layout import layout
-from flows.layout_asked import Asked
-from flows.layout_picture import draw
-from flows.layout_result import LayoutResult
-from flows.technology import osu018
+from flows.layout.asked import Asked
+from flows.layout.picture import draw
+from flows.layout.result import LayoutResult
+from flows.layout.step import layout
+from flows.layout.technology import osu018
 from nmpu_hdl.presets import load
 
 __all__ = ["Layout", "laid_out", "pictures", "section"]

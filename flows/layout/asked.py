@@ -9,8 +9,8 @@ from nmpu_hdl.config import NmpuConfig
 from nmpu_hdl.ports import top_name
 from nmpu_hdl.presets import build
 
-from .efforts import Effort
-from .target import check_target
+from ..efforts import Effort
+from ..target import check_target
 
 __all__ = ["DENSITY", "LANE", "Asked", "core_of", "top_of"]
 

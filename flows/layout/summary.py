@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from . import opensta
-from .buffers import Buffered
-from .layout_asked import Asked
-from .layout_checks import NetlistCheck, RuleCheck
-from .layout_result import BeforeAfter, LayoutPower, LayoutResult
-from .library import Library
+from .. import opensta
+from ..buffers import Buffered
+from ..library import Library
+from ..synthesize import Netlist
+from .asked import Asked
+from .checks import NetlistCheck, RuleCheck
 from .parasitics import Parasitics
 from .place import Placement
+from .result import BeforeAfter, LayoutPower, LayoutResult
 from .route import Routing, Try
-from .synthesize import Netlist
 from .technology import Technology
 
 __all__ = ["Found", "Made", "summarise"]

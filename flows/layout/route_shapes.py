@@ -32,7 +32,7 @@ def placed_shapes(macro: Macro, pin: str, x: float, y: float, orientation: str) 
 
 
 def pin_shapes(placed: str, technology: Technology) -> dict[str, list[tuple[Rectangle, ...]]]:
-    """The shapes of all pins of all nets, pin by pin, from DEF as :func:`flows.def_file.write_def` writes it."""
+    """The shapes of all pins of all nets, pin by pin, from DEF as :func:`flows.layout.def_file.write_def` writes it."""
     cells = {}
     for statement in section(placed, "COMPONENTS"):
         name, kind, *_, x, y, _, lies = statement.split()

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
 
-from .layout_def import Net, Point, Shape, Wire
-from .layout_graph import End, Graph, Node, Place, Tree
+from .def_nets import Net, Point, Shape, Wire
+from .graph import End, Graph, Node, Place, Tree
 
 __all__ = ["Metal", "grow"]
 

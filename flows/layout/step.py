@@ -13,22 +13,22 @@ from typing import Any
 from nmpu_hdl.config import NmpuConfig
 from nmpu_hdl.ports import top_name
 
-from .buffers import buffered
-from .generate import VERILOG, generate
-from .layout_asked import Asked, core_of, top_of
-from .layout_checks import check_rules, compare_netlists
-from .layout_picture import draw
-from .layout_power import LaidOut, measure_power
-from .layout_result import BeforeAfter, LayoutPower, LayoutResult
-from .layout_summary import Found, Made, summarise
-from .layout_timing import time_layout
-from .library import Library
+from ..buffers import buffered
+from ..generate import VERILOG, generate
+from ..library import Library
+from ..target import synthesize_for
+from ..tool import ToolMissing, require, write_atomic
+from .asked import Asked, core_of, top_of
+from .checks import check_rules, compare_netlists
 from .parasitics import Parasitics, extract_parasitics
+from .picture import draw
 from .place import core_sides, lane_sides
+from .power import LaidOut, measure_power
+from .result import BeforeAfter, LayoutPower, LayoutResult
 from .route import place_and_route
-from .target import synthesize_for
+from .summary import Found, Made, summarise
 from .technology import Technology, osu018
-from .tool import ToolMissing, require, write_atomic
+from .timing import time_layout
 
 __all__ = ["PICTURE", "layout"]
 

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from ..tool import ToolMissing
 from .technology import Technology
-from .tool import ToolMissing
 
 if TYPE_CHECKING:
     from klayout import db
 
-    from .layout_sheet import Sheet
+    from .sheet import Sheet
 
 __all__ = ["draw", "read_layout"]
 
@@ -68,7 +68,7 @@ def draw(
         raise ToolMissing("klayout is not installed; get it with: pip install 'nmpu-hdl[layout]'")
     from klayout import db
 
-    from .layout_sheet import sheet
+    from .sheet import sheet
 
     data = _painted(sheet(read_layout(def_file, technology), technology, db.DBox(*window) if window else None), pixels)
     temporary = picture.with_name(f".{picture.name}.{os.getpid()}.tmp")

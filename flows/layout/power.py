@@ -10,21 +10,21 @@ from pathlib import Path
 
 from nmpu_hdl.config import NmpuConfig
 
-from . import opensta
-from .buffers import Buffered
-from .layout_core import below, inputs_of, inside, pins_of
-from .layout_result import LayoutPower, Milliwatts
-from .layout_timing import read_wires, refuse_warnings
-from .library import Library
-from .models import cell_models
-from .opensta import Surroundings
-from .power_pins import PINS, Pins, parse_pins, question
-from .power_record import Recorded, record
-from .power_result import PowerResult
-from .power_summary import ASKED, Conditions, Measured, summary
-from .simulate import Simulator
-from .synthesize import Netlist
-from .tool import ToolMissing, write_atomic
+from .. import opensta
+from ..buffers import Buffered
+from ..library import Library
+from ..models import cell_models
+from ..opensta import Surroundings
+from ..power_pins import PINS, Pins, parse_pins, question
+from ..power_record import Recorded, record
+from ..power_result import PowerResult
+from ..power_summary import ASKED, Conditions, Measured, summary
+from ..simulate import Simulator
+from ..synthesize import Netlist
+from ..tool import ToolMissing, write_atomic
+from .core import below, inputs_of, inside, pins_of
+from .result import LayoutPower, Milliwatts
+from .timing import read_wires, refuse_warnings
 
 __all__ = ["LaidOut", "measure_power"]
 

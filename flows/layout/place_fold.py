@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 
-from .cells import Cell
-from .library import Library
+from ..cells import Cell
+from ..library import Library
 
 __all__ = ["Bit", "Folded", "Gate", "fold"]
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from ..tool import require, write_atomic
 from . import magic, netgen
 from .circuit import Circuit, Placed, differences, read_verilog
 from .technology import Technology
-from .tool import require, write_atomic
 
 __all__ = ["BrokenRule", "NetlistCheck", "RuleCheck", "check_rules", "compare_netlists"]
 

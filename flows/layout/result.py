@@ -7,9 +7,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from .layout_checks import NetlistCheck, RuleCheck
+from ..timing_result import Step
+from .checks import NetlistCheck, RuleCheck
 from .route import Try
-from .timing_result import Step
 
 __all__ = ["BeforeAfter", "LayoutPower", "LayoutResult", "LayoutTiming", "Milliwatts", "WorstPath"]
 

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..tool import ToolFailed, run, write_together
 from .circuit import Circuit
 from .technology import Technology
-from .tool import ToolFailed, run, write_together
 
 __all__ = ["Compared", "Said", "compare", "parse_comparison"]
 

@@ -12,8 +12,8 @@ from itertools import groupby
 
 from klayout import db
 
-from .layout_text import Label, Pen
 from .technology import Technology
+from .text import Label, Pen
 
 __all__ = ["Paint", "Sheet", "sheet"]
 

@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..tool import ToolFailed, run, write_atomic
 from .circuit import Circuit, parse_spice
 from .technology import Technology
-from .tool import ToolFailed, run, write_atomic
 
 __all__ = ["Found", "extract", "find_errors", "parse_errors", "version"]
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .tool import write_atomic
-from .yosys import run_script
+from ..tool import write_atomic
+from ..yosys import run_script
 
 __all__ = ["Circuit", "End", "Placed", "differences", "parse_spice", "read_verilog"]
 

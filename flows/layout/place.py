@@ -9,15 +9,15 @@ from time import perf_counter
 
 from pydantic import BaseModel, ConfigDict
 
+from ..library import Library
+from ..tool import ToolFailed, require, run, write_atomic
 from .def_file import write_def
-from .library import Library
 from .place_floor import END_SITES, Floor, PinPlace, pin_places, plan
 from .place_graywolf import cells_text, parameters_text, parse_rows
 from .place_netlist import Wiring, read_netlist
 from .place_pins import PinSides, Side, core_sides, lane_sides
 from .place_rows import Row, check_rows, fill, spread_rows
 from .technology import Technology
-from .tool import ToolFailed, require, run, write_atomic
 
 __all__ = ["PinSides", "Placement", "core_sides", "lane_sides", "place"]
 

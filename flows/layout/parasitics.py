@@ -14,12 +14,12 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from .layout_def import Component, Def, Net, Shape
-from .layout_graph import End, Tree
-from .layout_tree import Metal, grow
+from ..tool import write_together
+from .def_nets import Component, Def, Net, Shape
+from .graph import End, Tree
 from .lef import Macro
 from .technology import Technology
-from .tool import write_together
+from .tree import Metal, grow
 
 __all__ = ["SPEF", "Parasitics", "extract_parasitics", "spef", "trees_of", "via_kinds", "via_ohms"]
 

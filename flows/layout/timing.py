@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from . import opensta, timing_paths
-from .layout_result import LayoutTiming, WorstPath
-from .library import Library
-from .opensta import CLOCK, Surroundings
-from .timing_result import Step
-from .tool import ToolFailed, write_atomic
+from .. import opensta, timing_paths
+from ..library import Library
+from ..opensta import CLOCK, Surroundings
+from ..timing_result import Step
+from ..tool import ToolFailed, write_atomic
+from .result import LayoutTiming, WorstPath
 
 __all__ = ["read_wires", "refuse_warnings", "time_layout"]
 

@@ -94,7 +94,7 @@ def parse_failed(log: str) -> list[str]:
 def _with_length(net: str) -> str:
     """A net without the pieces that are a single point; empty where nothing is left.
 
-    qrouter writes such where a wire was to reach a pin beside the grid; :mod:`flows.route_mend` draws it.
+    qrouter writes such where a wire was to reach a pin beside the grid; :mod:`flows.layout.route_mend` draws it.
     """
     name, _, routed = net.partition("+ ROUTED ")
     pieces = [piece.strip() for piece in routed.split("NEW ") if piece.count("(") > 1]

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from ..tool import ToolFailed, require, run, write_atomic
 from .def_wires import Wires, parse_wires
 from .place import PinSides, Placement, place
 from .route_qrouter import INPUT, OUTPUT, merged, parse_failed, script, signals_only
 from .route_shapes import broken, outside, pin_shapes
 from .technology import Technology
-from .tool import ToolFailed, require, run, write_atomic
 
 __all__ = ["RoutedPlacement", "Routing", "Try", "Unrouted", "place_and_route", "route"]
 
@@ -146,7 +146,7 @@ def route(placement: Placement, work: Path, technology: Technology) -> Routing:
 
     What qrouter says is not taken for granted: that the pins of every net are joined, and that no wire leaves the die,
     is checked in the layout.  Small
-    pieces of metal are added where the rules of the technology ask for them, see :mod:`flows.route_mend`.
+    pieces of metal are added where the rules of the technology ask for them, see :mod:`flows.layout.route_mend`.
 
     Leaves in ``work``: qrouter's script, input and output (``route.tcl``, ``unrouted.def``, ``qrouter.def``),
     ``command``, ``log``, ``routed.def`` and ``result.json``.

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .library import Library
+from ..library import Library
+from ..tool import write_atomic
+from ..yosys import run_script
 from .place_fold import Bit, Gate, fold
-from .tool import write_atomic
-from .yosys import run_script
 
 __all__ = ["Instance", "PortBit", "Wiring", "read_netlist", "wiring"]
 

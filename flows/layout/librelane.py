@@ -19,12 +19,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from nmpu_hdl.config import NmpuConfig
 from nmpu_hdl.verilog import emit
 
-from .generate import VERILOG, generate
-from .layout_asked import Asked, core_of, top_of
-from .library import Library
+from ..generate import VERILOG, generate
+from ..library import Library
+from ..synthesize import synthesize
+from ..tool import write_together
+from .asked import Asked, core_of, top_of
 from .place_pins import Side, core_sides, lane_sides
-from .synthesize import synthesize
-from .tool import write_together
 
 __all__ = ["PDKS", "Pdk", "die", "librelane", "port_bits"]
 
@@ -84,7 +84,7 @@ def librelane(config: NmpuConfig, work: Path, asked: Asked) -> tuple[Path, ...]:
     sides = core_sides(core) if asked.lanes else lane_sides()
     order = _order(sides.bits(port_bits(verilog, top)))
     period = round((asked.target_ps or _PERIOD) / 1000, 6)
-    environment = Environment(loader=PackageLoader("flows", "."), undefined=StrictUndefined)
+    environment = Environment(loader=PackageLoader("flows.layout", "."), undefined=StrictUndefined)
     constraints = environment.get_template("librelane.sdc.j2").render(period=period)
     files: dict[Path, str] = {}
     for pdk in PDKS:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..tool import ToolMissing
 from .lef import Layer, Lef, Macro, Rectangle
-from .tool import ToolMissing
 
 __all__ = ["Technology", "osu018"]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from .vcd import Activity
+from ..vcd import Activity
 
 __all__ = ["below", "inputs_of", "inside", "pins_of"]
 
