@@ -70,7 +70,7 @@ def main() -> None:
     except ToolFailed as error:
         status = _complain(error, 1)
     except typer.exceptions.TyperException as error:
-        status = _complain(error.format_message(), 2)
+        status = _complain(error.format_message().replace("Value error, ", ""), 2)
     except (KeyboardInterrupt, typer.Abort):
         forgive_unused()
         status = _complain("interrupted; what was finished is kept", 2)

@@ -103,14 +103,14 @@ def sweep(
         field = f"arithmetic.kind = {config.arithmetic.kind}, tile.kind = {config.tile.kind}"
         raise ValueError(f"{field}: sweep is for cores of fixed point; fixed and none would do")
     cells = Library.read(library, dont_use)
-    files = [work / name for name in ("result.json", "sweep.md", "sweep.svg")]
-    for stale in files:
-        stale.unlink(missing_ok=True)
     shapes = [how for how in ARCHITECTURES if how.architecture != "shared" or config.codes.counts == 2]
     points = [
         _point(config, how, count, effort, Job(config, work, library, dont_use, passes=energy * _passes(config)))
-        for how, count, effort in itertools.product(shapes, stages, efforts)
+        for how, count, effort in itertools.product(shapes, dict.fromkeys(stages), dict.fromkeys(efforts))
     ]
+    files = [work / name for name in ("result.json", "sweep.md", "sweep.svg")]
+    for stale in files:
+        stale.unlink(missing_ok=True)
     with Crew(lambda name, ended, begun: say(f"{ended} of {begun} done, the last: {name}")) as crew:
         tasks = [crew.do(point.name, measured, point.job) for point in points]
         found = [task.result() for task in tasks]
@@ -134,7 +134,7 @@ def _passes(config: NmpuConfig) -> int:
 
 
 def _point(config: NmpuConfig, how: Architecture, stages: int, effort: Effort, job: Job) -> _Point:
-    built = {**how._asdict(), "radix": how.radix or 2, "stages": stages}
+    built = {**how._asdict(), "radix": how.radix or 2, "stages": stages, "built": 0}
     fields = config.model_dump(mode="json")
     chosen = build({**fields, "how": {**fields["how"], **built}})
     name = "-".join([how.architecture, str(how.radix) if how.radix else how.multiplier, str(stages), effort])

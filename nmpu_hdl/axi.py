@@ -48,8 +48,9 @@ class _Parts:
 class NmpuAxi(wiring.Component):
     """The complete near-memory unit.  Ports: :func:`nmpu_hdl.ports.tile_ports`, clk and rst; docs/tile.md.
 
-    A beat a clock within a layer, from pass to pass as well; ``derived.layer_gap`` clocks between layers whose
-    descriptor has been read meanwhile; ``derived.depth`` clocks from the beat of a last block to its result.
+    A beat each ``derived.beat_cycles`` clocks (one, if lanes are parallel) within a layer, from pass to pass as well;
+    ``derived.layer_gap`` clocks between layers whose descriptor has been read meanwhile; ``derived.depth`` clocks from
+    the beat of a last block to its result.
 
     Args:
         config: a configuration with ``tile.kind = "axi"``.

@@ -9,59 +9,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from .cuts import cuts
 from .float_steps import float_steps, spread
 from .formats import MAX_INNER_WIDTH, Activation, Format, Number, Overflow, Rounding
 
 if TYPE_CHECKING:
     from .config import NmpuConfig
 
-__all__ = ["BINARY16", "STEPS", "Derived", "ParamField"]
-
-STEPS = ("multiply", "carry", "shift", "offset", "norm", "finish")
-"""The steps of a lane, in order; ``multiply`` leaves rows that ``carry`` adds, ``offset`` adds the partial sum of a
-tile too, ``finish`` adds the residual, rounds, activates, clips."""
-
-_CUTS: dict[tuple[int, bool], tuple[int, ...]] = {
-    # (pipeline stages, second affine stage present) -> stage of each of STEPS
-    (1, False): (0, 0, 0, 0, 0, 0),
-    (2, False): (0, 0, 1, 1, 1, 1),
-    (3, False): (0, 1, 1, 2, 2, 2),
-    (4, False): (0, 1, 2, 3, 3, 3),
-    (1, True): (0, 0, 0, 0, 0, 0),
-    (2, True): (0, 0, 0, 0, 1, 1),
-    (3, True): (0, 0, 1, 1, 2, 2),
-    (4, True): (0, 0, 1, 1, 2, 3),
-}
-
-_TILE_CUTS: dict[tuple[int, bool], tuple[int, ...]] = {
-    # As above; a register ends the step that adds partial sums, for there a beat goes on or into the memory.
-    (2, False): (0, 0, 0, 0, 1, 1),
-    (3, False): (0, 0, 1, 1, 2, 2),
-    (4, False): (0, 1, 2, 2, 3, 3),
-    (2, True): (0, 0, 0, 0, 1, 1),
-    (3, True): (0, 0, 0, 0, 1, 2),
-    (4, True): (0, 0, 1, 1, 2, 3),
-}
-
-_CLOCKED_CUTS: dict[tuple[bool, int, bool], tuple[int, ...]] = {
-    # (tile, pipeline stages, second affine stage present) -> stage of each of STEPS, where a lane takes several clocks
-    # for a column: its product is summed up in the first stage, in the register that ends it where the shift is behind.
-    (False, 1, False): (0, 0, 0, 0, 0, 0),
-    (False, 2, False): (0, 0, 1, 1, 1, 1),
-    (False, 3, False): (0, 0, 1, 2, 2, 2),
-    (False, 4, False): (0, 0, 1, 2, 2, 3),
-    (False, 1, True): (0, 0, 0, 0, 0, 0),
-    (False, 2, True): (0, 0, 1, 1, 1, 1),
-    (False, 3, True): (0, 0, 1, 1, 2, 2),
-    (False, 4, True): (0, 0, 1, 1, 2, 3),
-    (True, 2, False): (0, 0, 0, 0, 1, 1),
-    (True, 3, False): (0, 0, 1, 1, 2, 2),
-    (True, 4, False): (0, 0, 1, 2, 3, 3),
-    (True, 2, True): (0, 0, 0, 0, 1, 1),
-    (True, 3, True): (0, 0, 1, 1, 2, 2),
-    (True, 4, True): (0, 0, 1, 1, 2, 3),
-}
-
+__all__ = ["BINARY16", "Derived", "ParamField"]
 
 BINARY16 = Number(0, 0xFFFF, 0)
 """Bit patterns of binary16."""
@@ -273,15 +228,11 @@ class Derived:
 
     @cached_property
     def stage_of(self) -> dict[str, int]:
-        """The pipeline stage, from 0, in which each step is computed: of :data:`STEPS`, or of a lane of binary16."""
+        """The pipeline stage, from 0, in which each step is computed: of a lane of fixed point, or of binary16."""
         if self.floating:
             return spread(float_steps(self._config), self._config.how.stages)
-        stages, normed = self._config.how.stages, self._config.norm.kind == "affine"
-        if self.clocked:
-            cuts = _CLOCKED_CUTS[self.tiled, stages, normed]
-        else:
-            cuts = (_TILE_CUTS if self.tiled else _CUTS)[stages, normed]
-        return dict(zip(STEPS, cuts, strict=True))
+        normed = self._config.norm.kind == "affine"
+        return cuts(self._config.how.stages, normed=normed, tiled=self.tiled, clocked=self.clocked)
 
     @property
     def front(self) -> int:

@@ -113,7 +113,7 @@ class Lane(wiring.Component):
         return ports | {name: In(shape(number)) for name, number in tile_settings(config).items()}
 
     def elaborate(self, platform: Any) -> Module:
-        """The steps of ``derived.STEPS`` in order; what a later stage needs is carried there by ``delay``."""
+        """The steps of ``cuts.STEPS`` in order; what a later stage needs is carried there by ``delay``."""
         m = Module()
         config, derived = self._config, self._config.derived
         steps = _Steps(m, config, self.enable, self.param)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-NO_AMARANTH = ["formats", "derived", "groups", "config", "settings", "ports", "presets", "float_steps"]
+NO_AMARANTH = ["formats", "derived", "groups", "config", "settings", "ports", "presets", "float_steps", "cuts"]
 NO_AMARANTH += ["program", "registers", "capabilities", "driver", "macros"]  # of the tile
 FORBIDDEN = {
     "golden": {"amaranth", "cocotb", "tb", "flows", "pyosys"},

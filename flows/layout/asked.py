@@ -19,6 +19,8 @@ DENSITY = 0.8
 """Share of the rows that cells take, unless something else is asked for."""
 _COLUMNS = 32
 """Of the core of one lane, in which a lane that is laid out is simulated."""
+_MOST_COLUMNS = 1024
+"""That a configuration may have."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +56,10 @@ class Asked:
 
 
 def core_of(config: NmpuConfig, lanes: int | None) -> NmpuConfig:
-    """The core that is laid out, or that has the lane: its parameter memory is outside, and it has as many slots as the
-    configuration, but at least 2; or as a core of one lane 32, so that its parameters change with every column.
+    """The core that is laid out, or that has the lane: its parameter memory is outside.
+
+    It has as many slots as the configuration, but at least 2 and no more than may be; or as a core of one lane 32, so
+    that its parameters change with every column.
 
     Raises:
         ValueError: one line: the configuration is a tile's, or does not go with so many lanes.
@@ -64,7 +68,8 @@ def core_of(config: NmpuConfig, lanes: int | None) -> NmpuConfig:
         raise ValueError(
             f"tile.kind = {config.tile.kind}: a lane or a core is laid out, not a tile; --set tile.kind=none would do"
         )
-    array = {"lanes": lanes or 1, "columns": lanes * max(2, config.array.slots) if lanes else _COLUMNS}
+    slots = max(2, min(config.array.slots, _MOST_COLUMNS // (lanes or 1)))
+    array = {"lanes": lanes or 1, "columns": lanes * slots if lanes else _COLUMNS}
     fields = config.model_dump(mode="json")
     return build(fields | {"array": array, "how": {**fields["how"], "memory": "external", "built": 0}})
 

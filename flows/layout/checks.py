@@ -24,7 +24,7 @@ _COVERS = (
 _EXPLANATIONS = {
     r"Metal\d area < \d+": "real: the pad between two vias that stand on each other (0.4 um x 0.4 um), or a pin "
     "without a wire, is smaller than the 0.2 um2 the process asks for; the LEF file says nothing of areas, so the "
-    "router does not know. A short wire across the pad mends it",
+    "router does not know. Pads are lengthened after routing, but where something is near",
     r"Metal\d spacing < \d+": "real: two pieces of metal are too near. Within a net it is a notch, as between a via's "
     "pad and the pin of a cell beside it, and does no harm; between nets it is a wire beside metal of a cell that is "
     "off the router's tracks",

@@ -127,16 +127,18 @@ def via_kinds(technology: Technology) -> tuple[dict[str, int], dict[str, float]]
 
 
 def via_ohms(magic: str, layers: int) -> list[float]:
-    """Resistance of a via above each of ``layers``, from magic's technology file, which has milliohms.
+    """Resistance of a via above each of ``layers``, ohms, from magic's technology file.
 
-    Those that it does not have are as the last that it has; without any they are 0.
+    That has milliohms of the stack from metal 1 up, as MOSIS measures it; a via is the difference of two.  Those that
+    it does not have are as the last that it has; without any they are 0.
     """
     said = re.findall(r"^\s*contact\s+m(\d)c\s+\d+\s+(\d+)\s*$", magic, re.MULTILINE)
     found = {int(upper) - 2: int(value) / 1000 for upper, value in said}
-    last, ohms = 0.0, []
+    stack, last, ohms = 0.0, 0.0, []
     for number in range(layers):
-        last = found.get(number, last)
-        ohms.append(last)
+        if number in found:
+            last, stack = max(found[number] - stack, 0.0), found[number]
+        ohms.append(round(last, 3))
     return ohms
 
 

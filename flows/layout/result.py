@@ -141,6 +141,7 @@ class LayoutResult(BaseModel):
         power: before and after; None where no simulator is installed.
         picture: of the layout.
         layout: the routed DEF file.
+        target_ps: the period that was asked for; None: none.
         tries: densities that were placed and routed; all but the last left nets over.
         tools: versions.
         seconds: wall-clock time of each step.
@@ -177,6 +178,7 @@ class LayoutResult(BaseModel):
     picture: Path
     layout: Path
     tries: tuple[Try, ...]
+    target_ps: float | None
     tools: dict[str, str]
     seconds: dict[str, float]
     warnings: tuple[str, ...]

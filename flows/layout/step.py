@@ -73,7 +73,7 @@ def layout(config: NmpuConfig, work: Path, asked: Asked, say: Callable[[str], An
     """
     core = core_of(config, asked.lanes)
     technology = _technology()
-    for stale in ("result.json", PICTURE):
+    for stale in ("result.json", PICTURE, "timing/result.json", "power/result.json"):
         (work / stale).unlink(missing_ok=True)
     steps = _Steps(say)
     made = _make(core, work, asked, technology, steps)

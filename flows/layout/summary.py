@@ -87,6 +87,7 @@ def summarise(
         picture=picture,
         layout=routed.def_file,
         tries=made.tries,
+        target_ps=asked.target_ps,
         tools=_tools(made, found, picture.parent),
         seconds=dict(seconds),
         warnings=(*found.remarks, *_remarks(asked, made, found)),
@@ -125,6 +126,12 @@ def _remarks(asked: Asked, made: Made, found: Found) -> Iterator[str]:
         "no clock tree: times are those of a clock that is everywhere at once; with its wires as they are, from the "
         f"pin of the block to every flip-flop, the least period is {late:,.0f} ps"
     )
+    least = found.timing.routed.min_period_ps
+    if asked.target_ps is not None and least > asked.target_ps:
+        yield f"the target of {asked.target_ps:,.0f} ps is not met: the least period is {least:,.0f} ps"
+    if len(made.tries) > 1:
+        first, last = made.tries[0].density, made.tries[-1].density
+        yield f"density {last:g} instead of {first:g}, with which nets could not be routed"
     yield "wires have capacitance to ground only, not to each other"
     if found.power is not None:
         yield "power is of a simulation without delays: glitches are not counted"

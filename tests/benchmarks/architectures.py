@@ -29,6 +29,7 @@ class _Plain(NamedTuple):
     """A lane written plainly and measured elsewhere: Yosys 0.70, ABC for least delay, Nangate45; November 2026."""
 
     architecture: str
+    stages: tuple[int, ...]
     about: str
     ge: float
     flip_flops: int
@@ -37,9 +38,9 @@ class _Plain(NamedTuple):
 
 _LIBRARY, _FLIP_FLOP_GE = "NangateOpenCellLibrary", 4.522 / 0.798
 _PLAIN = (
-    _Plain("parallel", "two counts, shift 0..15, one stage", 2244, 57, 1.83),
-    _Plain("parallel", "two counts, shift 0..15, one stage, another mapping", 2083, 57, 1.87),
-    _Plain("shared", "two counts, one multiplier, two clocks", 1353, 57, 1.22),
+    _Plain("parallel", (1,), "two counts, shift 0..15, one stage", 2244, 57, 1.83),
+    _Plain("parallel", (1,), "two counts, shift 0..15, one stage, another mapping", 2083, 57, 1.87),
+    _Plain("shared", (1, 2), "two counts, one multiplier, two clocks", 1353, 57, 1.22),
 )
 
 
@@ -84,6 +85,7 @@ def _match(plain: _Plain, rows: Sequence[SweepRow]) -> SweepRow | None:
     fast = [
         row
         for row in rows
-        if row.architecture == plain.architecture and row.logic_ps is not None and row.logic_ps <= plain.ns * 1000
+        if row.architecture == plain.architecture and row.stages in plain.stages
+        if row.logic_ps is not None and row.logic_ps <= plain.ns * 1000
     ]
     return min(fast, key=lambda row: row.ge, default=None)
