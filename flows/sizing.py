@@ -39,11 +39,11 @@ def resize(
         ToolFailed: ABC failed, or the two are not the same.
         OSError: a file cannot be read or written.
     """
-    before, after, sized = (f"{name}_{kind}.blif" for kind in ("original", "gates", "sized"))
-    write_together({work / before: _blif(original, library), work / after: _blif(module, library)})
+    first, gates, sized = (f"{name}_{kind}.blif" for kind in ("original", "gates", "sized"))
+    write_together({work / first: _blif(original, library), work / gates: _blif(module, library)})
     (work / sized).unlink(missing_ok=True)
-    steps = ["read_lib cells.lib", "read_constr constr", f"read_blif {after}", "topo", f"upsize -D {target_ps}"]
-    steps += [f"dnsize -D {target_ps}", "stime -p", f"write_blif {sized}", f"cec {before} {sized}"]
+    steps = ["read_lib cells.lib", "read_constr constr", f"read_blif {gates}", "topo", f"upsize -D {target_ps}"]
+    steps += [f"dnsize -D {target_ps}", "stime -p", f"write_blif {sized}", f"cec {first} {sized}"]
     run([str(Path(pyosys.__file__).with_name("yosys-abc")), "-c", "; ".join(steps)], work, log_name=f"{name}.log")
     log = work / f"{name}.log"
     text = log.read_text(errors="replace")
@@ -52,7 +52,10 @@ def resize(
         raise ToolFailed("ABC ended without sizes", log)
     if "Networks are equivalent" not in text:
         raise ToolFailed("ABC could not prove that a netlist with adder cells does what it did without", log)
-    return _replaced(module, library, parse_gates((work / sized).read_text())), delay
+    made = (work / sized).read_text()
+    if re.search(r"^\.names", made, re.MULTILINE):
+        raise ToolFailed("ABC made a net that no gate of the library drives", log)
+    return _replaced(module, library, parse_gates(made)), delay
 
 
 def parse_delay(log: str) -> float | None:
