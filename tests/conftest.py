@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,9 +51,15 @@ def fast_runtime(once: Once) -> Path:
     return once("fast_runtime", lambda folder: _simulated(folder, optimize=True)) / "sim"
 
 
-def _simulated(folder: Path, **options: Any) -> None:
-    generate(preset("tiny"), folder)
+@pytest.fixture(scope="session")
+def everything(once: Once, runtime: Path) -> Path:
+    """A tile with everything switched on, and in ``sim`` its whole regression, passed or not."""
+    return once("everything", lambda folder: _simulated(folder, "tiny-tile", tests=(), runtime=runtime))
+
+
+def _simulated(folder: Path, name: str = "tiny", tests: Sequence[str] = ("any_settings",), **options: Any) -> None:
+    generate(preset(name), folder)
     try:
-        simulate(folder, folder / "sim", tests=["any_settings"], **options)
+        simulate(folder, folder / "sim", tests=tests, **options)
     except ToolMissing as missing:
         pytest.skip(str(missing))

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from nmpu_hdl.config import NmpuConfig
-from nmpu_hdl.presets import load
+from nmpu_hdl.presets import load, preset
 from nmpu_hdl.verilog import emit
 
 from .seeding import Controls, Fault, Once, expect_caught, seeded
 
 DESIGNS: dict[str, NmpuConfig] = {
-    "tiny": load(preset_name="tiny-tile"),
+    "tiny": preset("tiny-tile"),
     # What "tiny" is too small for: two words a column's parameters, two bytes a result, a register before the sums, a
     # second affine stage; and without a neighbour, for clocks spent waiting for one cannot be told from outside.
     "wide": load(
@@ -185,8 +185,8 @@ def test_fault_applies(design: str, name: str, verilog: dict[str, str]) -> None:
 
 
 @pytest.fixture(scope="session")
-def controls(once: Once, runtime: Path) -> Controls:
-    return Controls(once, runtime, DESIGNS, FAULTS)
+def controls(once: Once, runtime: Path, everything: Path) -> Controls:
+    return Controls(once, runtime, DESIGNS, FAULTS, made={"tiny": everything})
 
 
 def _marks(name: str) -> list[pytest.MarkDecorator]:
