@@ -230,4 +230,4 @@ def layout(
         print_json(result.model_dump(mode="json"))
     else:
         print_layout(result)
-    exit_unless(result.netlist.matches)
+    exit_unless(result.netlist.matches and not result.rules.errors)
