@@ -20,14 +20,7 @@ from .test_axi import passes
 from .test_clocked import ARCHITECTURES, BOTH, CLOCKED, LEFT, ROUND, SIGNED
 
 TILES = {
-    "shared": [
-        *ARCHITECTURES["shared"],
-        "how.stages=3",
-        "norm.kind=affine",
-        *SIGNED,
-        *LEFT,
-        "shift.granularity=column",
-    ],
+    "shared": [*ARCHITECTURES["shared"], "how.stages=3", *SIGNED, "shift.granularity=column"],
     "serial-2": [
         *ARCHITECTURES["serial-2"],
         "how.stages=2",
@@ -63,10 +56,10 @@ def test_tile_in_short(name: str, runtime: Path, tmp_path: Path) -> None:
 )
 def test_tile_deep(name: str, stages: int, norm: str, runtime: Path, tmp_path: Path) -> None:
     chain, given = ("tile.chain=1", "tile.chain=3")[stages % 2], ("stream", "sram")[stages // 2 % 2]
-    odd = ("array.columns=9", "array.lanes=3", f"how.stages={stages}", f"norm.kind={norm}")
-    generate(
-        tile(name, *odd, chain, f"tile.input={given}", f"how.multiplier={('rows', 'booth')[stages % 2]}"), tmp_path
-    )
+    odd = ["array.columns=9", "array.lanes=3", f"how.stages={stages}", f"norm.kind={norm}"]
+    odd += [chain, f"tile.input={given}", f"how.multiplier={('rows', 'booth')[stages % 2]}"]
+    odd += LEFT if name == "shared" else []
+    generate(tile(name, *odd), tmp_path)
     passes(simulate(tmp_path, tmp_path / "sim", runtime=runtime))
 
 

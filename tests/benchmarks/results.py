@@ -99,9 +99,9 @@ def _write(part: Part, text: str, charts: Mapping[str, str | None]) -> None:
     there = dict(
         re.findall(r"^<!-- part (\w+) -->\n(.*?)(?=^<!-- part |\Z)", page.read_text(), re.DOTALL | re.MULTILINE)
     )
-    there[part] = text.rstrip() + "\n\n"
-    whole = "".join(f"<!-- part {name} -->\n{there[name]}" for name in Part if name in there)
-    write_together({page: whole.rstrip() + "\n"} | {DOCS / name: drawn for name, drawn in charts.items() if drawn})
+    there[part] = text
+    whole = "\n\n".join(f"<!-- part {name} -->\n{there[name].strip()}" for name in Part if name in there)
+    write_together({page: whole + "\n"} | {DOCS / name: drawn for name, drawn in charts.items() if drawn})
 
 
 def _drawn(charts: Mapping[str, str | None]) -> list[str | None]:
