@@ -28,6 +28,7 @@ from flows.tool import ToolFailed, run
 from nmpu_hdl.config import NmpuConfig
 from nmpu_hdl.presets import load, preset
 
+from .benchmarks import results
 from .benchmarks.results import page
 
 ROOT = Path(__file__).parents[1]
@@ -237,7 +238,8 @@ def test_the_chart_is_the_same_again(recorded: Comparison, monkeypatch: pytest.M
 
 def test_the_page_of_results(recorded: Comparison) -> None:
     text = page([[recorded, recorded], [recorded]], ["results_a.svg", None], "2026-11-21")
-    assert text.startswith("# Results\n\nMeasured on 2026-11-21 with `make results`")
+    assert text.startswith("# Results\n\n`make results` writes this page and its charts.")
+    assert "measured on 2026-11-21" in text
     assert f"opensta {recorded.tools['opensta']}" in text
     assert "(results_a.svg)" in text
     assert "(compare.svg)" not in text
@@ -249,12 +251,26 @@ def test_the_page_of_results(recorded: Comparison) -> None:
     assert text.count(f"| `{recorded.library}` | 1 | {fixed.ge:,.0f} | {fixed.period_ps:,.0f} |") == 3
 
 
+def test_a_part_of_the_page_leaves_the_others_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(results, "DOCS", tmp_path)
+    page_file = tmp_path / "results.md"
+    page_file.write_text("<!-- part floats -->\n# Results\n\nold\n\n<!-- part layouts -->\n## Layouts\n")
+    results.write_part(results.Part.LANES, "## Lanes\n", {"lanes.svg": "<svg/>", "none.svg": None})
+    expected = (
+        "<!-- part floats -->\n# Results\n\nold\n\n<!-- part lanes -->\n## Lanes\n\n<!-- part layouts -->\n## Layouts\n"
+    )
+    assert page_file.read_text() == expected
+    results.write_part(results.Part.FLOATS, "# Results\n\nnew", {})
+    assert page_file.read_text() == expected.replace("old", "new")
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["lanes.svg", "results.md"]
+
+
 def test_docs_are_what_the_page_makes() -> None:
     """Headings, links and charts of docs/results.md are there; its paper's figures are those of the code."""
     text = (ROOT / "docs" / "results.md").read_text()
     assert "| time | 139 |" in text
     assert "| unit area, in fixed lanes | 505 |" in text
-    for name in ("results_nangate45_typ.svg", "results_asap7_rvt_tt.svg"):
+    for name in (f"{kind}_{lib}.svg" for kind in ("results", "lanes") for lib in ("nangate45_typ", "asap7_rvt_tt")):
         assert f"({name})" in text
         assert (ROOT / "docs" / name).read_text().startswith("<?xml")
 

@@ -63,12 +63,12 @@ def main(
     """Compare in every library, sweep in those and in others, lay out, and write the page."""
     for part in parts or Part:
         if part is Part.FLOATS:
-            _write(part, *_floats(libs, work, date or _today(), further=further))
+            write_part(part, *_floats(libs, work, date or _today(), further=further))
         elif part is Part.LANES:
-            _write(part, *_lanes((*libs, *(sweeps or ())), work, date or _today()))
+            write_part(part, *_lanes((*libs, *(sweeps or ())), work, date or _today()))
         else:
             found = layouts.laid_out(work / "layout", _say)
-            _write(part, layouts.section(found, date or _today()), {})
+            write_part(part, layouts.section(found, date or _today()), {})
             layouts.pictures(found, DOCS)
 
 
@@ -93,7 +93,7 @@ def _lanes(libs: Sequence[Path], work: Path, date: str) -> tuple[str, dict[str, 
     return architectures.section(swept, _drawn(charts), date), charts
 
 
-def _write(part: Part, text: str, charts: Mapping[str, str | None]) -> None:
+def write_part(part: Part, text: str, charts: Mapping[str, str | None]) -> None:
     """Put a part in its place in the page, and its charts beside it."""
     page = DOCS / "results.md"
     there = dict(
