@@ -187,13 +187,13 @@ def test_unknown_layer() -> None:
 
 
 def test_vias(technology: Technology) -> None:
-    """The lower layer by kind; ohms from magic's file, the last for those above, 0 where there are none."""
+    """The lower layer by kind; ohms from magic's file, which has those of stacks; above, the last; 0 without any."""
     assert via_kinds(technology) == ({"M2_M1": 0}, {"metal1": 0.5, "metal2": 0.5})
     assert via_ohms("contact pc 4 10800\n  contact m2c 4 5680\n  contact m3c 4 10690\n", 4) == [
         5.68,
-        10.69,
-        10.69,
-        10.69,
+        5.01,
+        5.01,
+        5.01,
     ]
     assert via_ohms("extract", 2) == [0, 0]
 
