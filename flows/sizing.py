@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import pyosys
-
 from .gate_graph import Root, cell_entry
 from .library import Library
-from .tool import ToolFailed, run, write_together
+from .tool import ToolFailed, ToolMissing, run, write_together
 
 __all__ = ["parse_delay", "parse_gates", "resize"]
 
@@ -44,7 +43,7 @@ def resize(
     (work / sized).unlink(missing_ok=True)
     steps = ["read_lib cells.lib", "read_constr constr", f"read_blif {gates}", "topo", f"upsize -D {target_ps}"]
     steps += [f"dnsize -D {target_ps}", "stime -p", f"write_blif {sized}", f"cec {first} {sized}"]
-    run([str(Path(pyosys.__file__).with_name("yosys-abc")), "-c", "; ".join(steps)], work, log_name=f"{name}.log")
+    run([_abc(), "-c", "; ".join(steps)], work, log_name=f"{name}.log")
     log = work / f"{name}.log"
     text = log.read_text(errors="replace")
     delay = parse_delay(text)
@@ -56,6 +55,18 @@ def resize(
     if re.search(r"^\.names", made, re.MULTILINE):
         raise ToolFailed("ABC made a net that no gate of the library drives", log)
     return _replaced(module, library, parse_gates(made)), delay
+
+
+def _abc() -> str:
+    """The ABC that comes with pyosys, which is not imported: from then on extensions would see each other's symbols.
+
+    Raises:
+        ToolMissing: it is not there.
+    """
+    spec = importlib.util.find_spec("pyosys")
+    if spec is None or spec.origin is None:
+        raise ToolMissing("pyosys is not installed; get it with: pip install pyosys")
+    return str(Path(spec.origin).with_name("yosys-abc"))
 
 
 def parse_delay(log: str) -> float | None:
