@@ -14,6 +14,7 @@ FORBIDDEN = {
     "golden": {"amaranth", "cocotb", "tb", "flows", "pyosys"},
     "tb": {"amaranth", "flows", "pyosys"},
     "nmpu_hdl": {"golden", "tb", "flows", "cocotb"},
+    "flows": {"pyosys"},  # it would make all later extensions share their symbols; it has processes of its own
     "flows/generate.py": {"golden", "tb"},
     "flows/synthesize.py": {"golden", "tb"},
 }
