@@ -42,7 +42,7 @@ def test_tile(runtime: Path, tmp_path: Path) -> None:
     passes(simulate(tmp_path, tmp_path / "sim", runtime=runtime))
 
 
-@pytest.mark.parametrize("name", ["shared", "serial-2"])
+@pytest.mark.parametrize("name", ["shared", pytest.param("serial-2", marks=pytest.mark.deep)])
 def test_tile_in_short(name: str, runtime: Path, tmp_path: Path) -> None:
     """What has to do with the clocks of a column."""
     generate(tile(name), tmp_path)

@@ -198,6 +198,7 @@ def test_small_lane(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @needs_all
+@pytest.mark.deep  # make layout, which CI runs too, lays it out
 def test_lane_of_the_paper(tmp_path: Path) -> None:
     """As the issue has it: two stages, about 280 um x 200 um, and slower by some per cent with its wires."""
     result = whole(load(settings=["how.stages=2"]), tmp_path, Asked(density=DENSITY))
