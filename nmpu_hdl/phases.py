@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, ShapeLike, Signal
+from amaranth.hdl import Cat, Module, ShapeLike, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from .config import NmpuConfig
+from .modules import place
 
-__all__ = ["Phases", "phase_ports"]
+__all__ = ["Phases", "count_phases", "phase_ports"]
 
 
 def phase_ports(config: NmpuConfig) -> dict[str, ShapeLike]:
@@ -78,3 +79,28 @@ class Phases(wiring.Component):
         with m.Elif(self.step):
             m.d.sync += count.eq(count + 1)
         return m
+
+
+def count_phases(
+    m: Module, platform: Any, config: NmpuConfig, sequencer: wiring.Component, *, step: Value, again: Value
+) -> dict[str, Value]:
+    """The counter placed in ``m``, where lanes take several clocks for a column; nothing where they are parallel.
+
+    Args:
+        m: the top, or the unit of a tile.
+        platform: what ``elaborate`` was given.
+        config: the configuration.
+        sequencer: tells the shift of the beat that is due.
+        step, again: inputs of :class:`Phases`.
+
+    Returns:
+        What lanes are told (:func:`phase_ports`), and ``final``, by name.
+    """
+    if not config.derived.clocked:
+        return {}
+    phases = Phases(config)
+    place(m, platform, "phases", phases)
+    m.d.comb += [phases.step.eq(step), phases.again.eq(again)]
+    if config.derived.counts_shift:
+        m.d.comb += phases.distance.eq(sequencer.distance)
+    return {name: getattr(phases, name) for name in (*phase_ports(config), "final")}

@@ -14,7 +14,7 @@ from .float_lane import FloatLane
 from .lane import Lane, lane_settings
 from .memory import ParamMemory, TileArbiter
 from .modules import place
-from .phases import Phases, phase_ports
+from .phases import count_phases, phase_ports
 from .ports import Port, config_ports, top_ports
 from .sequencer import Sequencer, side_layout
 from .stage import Pipeline
@@ -55,7 +55,8 @@ class Nmpu(wiring.Component):
         take, step = Signal(name="take"), Signal(name="step")
         for port in config_ports(config):
             m.d.comb += getattr(sequencer, port.name).eq(getattr(self, port.name))
-        told = self._count_phases(m, platform, sequencer, arbiter, pipeline)
+        due, rewritten = arbiter.fresh & self.s_axis_tvalid & pipeline.i.ready, self.param_en & self.param_we.any()
+        told = count_phases(m, platform, config, sequencer, step=due, again=rewritten)
         here, room = arbiter.fresh & self.s_axis_tvalid, arbiter.fresh & pipeline.i.ready
         if config.derived.clocked:
             here, room = here & told["final"], room & told["final"]
@@ -82,22 +83,6 @@ class Nmpu(wiring.Component):
             ]
         self._connect_results(m, pipeline, results)
         return m
-
-    def _count_phases(
-        self, m: Module, platform: Any, sequencer: Sequencer, arbiter: TileArbiter, pipeline: Pipeline
-    ) -> dict[str, Value]:
-        """What lanes are told that take several clocks for a column, and which of them is ``final``."""
-        if not self.config.derived.clocked:
-            return {}
-        phases = Phases(self.config)
-        place(m, platform, "phases", phases)
-        m.d.comb += [
-            phases.step.eq(arbiter.fresh & self.s_axis_tvalid & pipeline.i.ready),
-            phases.again.eq(self.param_en & self.param_we.any()),
-        ]
-        if self.config.derived.counts_shift:
-            m.d.comb += phases.distance.eq(sequencer.distance)
-        return {name: getattr(phases, name) for name in (*phase_ports(self.config), "final")}
 
     def _connect_memory(self, m: Module, platform: Any, arbiter: TileArbiter) -> None:
         m.d.comb += [getattr(arbiter.host, name).eq(getattr(self, f"param_{name}")) for name in _INPUTS]

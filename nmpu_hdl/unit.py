@@ -12,7 +12,7 @@ from .conductor import pass_layout
 from .config import NmpuConfig
 from .lane import Lane, lane_settings, tile_settings
 from .modules import place
-from .phases import Phases, phase_ports
+from .phases import count_phases, phase_ports
 from .ports import config_ports
 from .results import result_layout
 from .sequencer import Sequencer, side_layout
@@ -114,24 +114,13 @@ class Unit(wiring.Component):
         place(m, platform, "front", front)
         place(m, platform, "back", back)
         lanes = [Lane(config) for _ in range(config.array.lanes)]
-        told = self._count_phases(m, platform, sequencer, front)
+        told = count_phases(m, platform, config, sequencer, step=self.willing & ~self.lacking, again=self.restart)
         self._take(m, sequencer, front, told.get("final", C(1, 1)))
         marked = self._accumulate(m, front, lanes)
         self._part(m, front, back, marked, lanes)
         self._connect_lanes(m, platform, front, back, lanes, told)
         self._results(m, front, back, lanes)
         return m
-
-    def _count_phases(self, m: Module, platform: Any, sequencer: Sequencer, front: Pipeline) -> dict[str, Value]:
-        """What lanes are told that take several clocks for a column, and which of them is ``final``."""
-        if not self._config.derived.clocked:
-            return {}
-        phases = Phases(self._config)
-        place(m, platform, "phases", phases)
-        m.d.comb += [phases.step.eq(self.willing & ~self.lacking), phases.again.eq(self.restart)]
-        if self._config.derived.counts_shift:
-            m.d.comb += phases.distance.eq(sequencer.distance)
-        return {name: getattr(phases, name) for name in (*phase_ports(self._config), "final")}
 
     def _take(self, m: Module, sequencer: Sequencer, front: Pipeline, final: Value) -> None:
         """A beat is taken when all that it is made of is there, in the last of its clocks."""
