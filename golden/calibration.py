@@ -88,7 +88,7 @@ def quantize(config: NmpuConfig, gain: ArrayLike, offset: ArrayLike, batch_norm:
     codes = _to_codes(config, offsets / 2**up, config.offset.format, "offset.format", "offset")
     params = Params(scales, codes, column_shift)
     got_gain, got_offset = _first_stage(config, params, shift, up)
-    top = max(-config.codes.format.low, config.codes.format.high) * config.codes.format.step
+    top = max(-config.derived.operand.low, config.derived.operand.high) * 2.0**-config.derived.operand.fraction
     error: Floats = np.abs(got_gain - gains).sum(axis=0) * top + np.abs(got_offset - offsets)
     if config.norm.kind == "affine":
         norm_scale = _to_codes(config, bn_gain, config.norm.scale, "norm.scale", "batch-norm gain")

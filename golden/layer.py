@@ -132,11 +132,11 @@ def accumulate(
     """
     _check(config, layer)
     array, columns = np.asarray(codes), layer.settings.columns
-    form, shape = config.codes.format, (layer.vectors, layer.blocks, config.codes.counts, columns)
+    number, shape = config.derived.operand, (layer.vectors, layer.blocks, config.codes.counts, columns)
     if array.ndim != 4 or array.shape[:3] != shape[:3] or array.shape[3] < columns:
         raise ValueError(f"codes of shape {array.shape} are not (vectors, blocks, counts, columns) = {shape}")
     array = array[..., :columns]
-    check_range(array, form.low, form.high, "code", str(form))
+    check_range(array, number.low, number.high, "code", str(number))
     if len(params) != layer.blocks:
         raise ValueError(f"parameters of {len(params)} blocks do not serve {layer.blocks}")
     dtype = inner_dtype(config)

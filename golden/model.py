@@ -124,7 +124,7 @@ def affine_steps(config: NmpuConfig, codes: Ints, params: Params, settings: Pass
     All arrays are of :func:`inner_dtype` and known to fit.
     """
     guard = config.guard
-    fraction = config.codes.format.fraction + config.scale.format.fraction
+    fraction = config.derived.operand.fraction + config.scale.format.fraction
     amount = config.shift.min if config.shift.granularity == "fixed" else settings.shift
     v: dict[str, Any] = {}
     v["product"] = affine.multiply(codes, params.scales)
@@ -210,13 +210,13 @@ def _checked(
     Raises:
         ValueError: wrong shape, wrong dtype, or a code or parameter outside its format.
     """
-    array, counts, form = np.asarray(codes), config.codes.counts, config.codes.format
+    array, counts, number = np.asarray(codes), config.codes.counts, config.derived.operand
     if array.ndim < 2 or array.shape[-2] != counts or array.shape[-1] < settings.columns:
         raise ValueError(
             f"codes of shape {array.shape} do not end in (counts, columns) = ({counts}, {settings.columns})"
         )
     active = array[..., : settings.columns]
-    check_range(active, form.low, form.high, "code", str(form))
+    check_range(active, number.low, number.high, "code", str(number))
     params.fields(config)
     extra = checked_residual(config, settings, residual, array.shape[:-2])
     return active, extra

@@ -107,7 +107,7 @@ class Serial:
 
     def _ranges(self) -> _Ranges:
         config, digit = self.config, self.config.derived.digit
-        code, sign = config.codes.format.number, config.scale.format.signed
+        code, sign = config.derived.operand, config.scale.format.signed
         inner = Number(0, (1 << digit) - 1, 0)
         top = Number(-(1 << digit - 1), (1 << digit - 1) - 1, 0) if sign else inner
         held = total = Number(0, 0, 0)

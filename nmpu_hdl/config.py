@@ -14,6 +14,8 @@ from pydantic import Field, StrictInt, model_validator
 
 from .derived import Derived
 from .formats import Activation, Overflow
+from .front_check import check_front
+from .front_group import Front
 from .groups import (
     ActivationGroup,
     Arithmetic,
@@ -47,6 +49,7 @@ class NmpuConfig(Group):
     array: Array = Array()
     arithmetic: Arithmetic = Arithmetic()
     codes: Codes = Codes()
+    front: Front = Front()
     scale: Scale = Scale()
     shift: Shift = Shift()
     offset: Offset = Offset()
@@ -60,6 +63,7 @@ class NmpuConfig(Group):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
+        check_front(self)
         if self.tile.kind != "none":
             self._check_tile()
         if self.how.built and self.array.lanes % self.how.built:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from .cuts import cuts
 from .float_steps import float_steps, spread
 from .formats import MAX_INNER_WIDTH, Activation, Format, Number, Overflow, Rounding
+from .front_facts import FrontFacts
 
 if TYPE_CHECKING:
     from .config import NmpuConfig
@@ -58,11 +59,20 @@ class Derived:
     # -- inner values, in the order in which a datum travels --
 
     @cached_property
+    def front_end(self) -> FrontFacts:
+        """What stands before the lanes."""
+        return FrontFacts(self._config)
+
+    @property
+    def operand(self) -> Number:
+        """What a lane multiplies: a code, or what the front end made of many."""
+        return self.front_end.operand
+
+    @cached_property
     def product(self) -> Number:
-        """``m``: the scaled counts, ``s_p * p - s_n * n`` or ``s * x``, exact."""
-        c = self._config
-        one = c.codes.format.number * c.scale.format.number
-        return one - one if c.codes.counts == 2 else one
+        """``m``: the scaled operands, ``s_p * p - s_n * n`` or ``s * x``, exact."""
+        one = self.operand * self._config.scale.format.number
+        return one - one if self._config.codes.counts == 2 else one
 
     @cached_property
     def shifted(self) -> Number:
@@ -121,7 +131,9 @@ class Derived:
         """Bits a lane that the module with most inputs takes in: codes and parameters, and, in a tile, tkeep, sums,
         residual, marks."""
         config, tile = self._config, self._config.tile
-        codes, total = config.codes.counts * config.codes.format.width, self.total.width
+        codes, total = config.codes.counts * self.operand.width, self.total.width
+        if self.front_end.present:
+            codes = max(codes, -(-self.front_end.beat_bits // config.array.lanes))
         if not self.tiled:
             outside = config.how.memory == "external"
             params = -(-self.param_width // self.walk)
@@ -248,9 +260,9 @@ class Derived:
 
     @property
     def latency(self) -> int:
-        """Clock edges from the first that finds a beat on offer to the one that shows its activations, if nothing
-        stalls, at the largest shift."""
-        return self.beat_cycles() - 1 + self.depth
+        """Clock edges from the first that finds a beat on offer (of a front end: the last of a slot) to the one that
+        shows its activations, if nothing stalls, at the largest shift."""
+        return self.beat_cycles() - 1 + self.depth + self.front_end.present
 
     # -- lanes that take several clocks for a column --
 

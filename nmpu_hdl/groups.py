@@ -33,6 +33,8 @@ __all__ = [
     "Scale",
     "Shift",
     "Tile",
+    "several",
+    "without_repeats",
 ]
 
 T = TypeVar("T")
@@ -54,7 +56,7 @@ FormatField = Annotated[
 ]
 
 
-def _several(value: Any) -> Any:
+def several(value: Any) -> Any:
     """Let a single name stand for a list of one: ``modes = "relu"``."""
     return (value,) if isinstance(value, str) else value
 
@@ -113,8 +115,13 @@ class Arithmetic(Group):
 
 
 class Codes(Group):
-    """What the crossbar's converters deliver for a column."""
+    """What the crossbar delivers for a column."""
 
+    source: Literal["counts", "slices", "planes", "samples"] = Field(
+        "counts",
+        description="counts: converter codes; or what the front end makes one operand a column of: slices of weights "
+        "and bit-serial streams (shift and add), counts of bit planes, samples of a stochastic converter",
+    )
     counts: StrictInt = Field(2, ge=1, le=2, description="1: one code x; 2: a positive count p and a negative count n")
     format: FormatField = Field(Format(False, 10, 0), description="format of a code, 2 to 16 bits")
 
@@ -138,8 +145,8 @@ class Scale(Group):
 class Shift(Group):
     """The power of two that brings products to the output's range: a right shift, or a left shift where negative."""
 
-    min: StrictInt = Field(-1, ge=-8, le=15, description="least shift")
-    max: StrictInt = Field(6, ge=-8, le=15, description="largest shift")
+    min: StrictInt = Field(-1, ge=-8, le=31, description="least shift")
+    max: StrictInt = Field(6, ge=-8, le=31, description="largest shift")
     granularity: Literal["layer", "column", "fixed"] = Field(
         "layer", description="layer: run-time pins; column: a parameter a column; fixed: a constant (min = max)"
     )
@@ -194,7 +201,7 @@ class Norm(Group):
 class RoundingGroup(Group):
     """How the guard bits are cut."""
 
-    modes: Annotated[tuple[Rounding, ...], BeforeValidator(_several)] = Field(
+    modes: Annotated[tuple[Rounding, ...], BeforeValidator(several)] = Field(
         (Rounding.HALF_UP,),
         min_length=1,
         description="rounding modes built in; chosen at run time where more than one, the first being the default",
@@ -203,13 +210,13 @@ class RoundingGroup(Group):
     @field_validator("modes")
     @classmethod
     def _distinct(cls, modes: tuple[Rounding, ...]) -> tuple[Rounding, ...]:
-        return _without_repeats(modes)
+        return without_repeats(modes)
 
 
 class ActivationGroup(Group):
     """The non-linear function at the end."""
 
-    modes: Annotated[tuple[Activation, ...], BeforeValidator(_several)] = Field(
+    modes: Annotated[tuple[Activation, ...], BeforeValidator(several)] = Field(
         (Activation.NONE, Activation.RELU),
         min_length=1,
         description="activations built in; chosen at run time where more than one, the first being the default",
@@ -219,7 +226,7 @@ class ActivationGroup(Group):
     @field_validator("modes")
     @classmethod
     def _distinct(cls, modes: tuple[Activation, ...]) -> tuple[Activation, ...]:
-        return _without_repeats(modes)
+        return without_repeats(modes)
 
 
 class Output(Group):
@@ -320,7 +327,7 @@ class Tile(Group):
         for width in widths:
             if not 2 <= width <= 16:
                 raise ValueError(f"an output width of {width} is outside 2..16 bits")
-        return _without_repeats(widths)
+        return without_repeats(widths)
 
     @field_validator("pool")
     @classmethod
@@ -342,7 +349,7 @@ def _or(values: list[int]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
 
 
-def _without_repeats(modes: tuple[T, ...]) -> tuple[T, ...]:
+def without_repeats(modes: tuple[T, ...]) -> tuple[T, ...]:
     repeated = [m for i, m in enumerate(modes) if m in modes[:i]]
     if repeated:
         raise ValueError(f"{repeated[0]} is named twice; once is enough")

@@ -59,7 +59,7 @@ def tile_settings(config: NmpuConfig) -> dict[str, Number]:
 def lane_ports(config: NmpuConfig) -> dict[str, wiring.Member]:
     """The ports that every lane has, whatever it is made of."""
     return {
-        "codes": In(config.codes.counts * config.codes.format.width),
+        "codes": In(config.codes.counts * config.derived.operand.width),
         "param": In(config.derived.param_width),
         "enable": In(config.how.stages),
         **{name: In(form) for name, form in phase_ports(config).items()},
@@ -77,7 +77,7 @@ class Lane(wiring.Component):
         config: the configuration.
 
     Attributes:
-        codes: codes of one column, ``p`` (or ``x``) lowest.
+        codes: operands of one column, ``p`` (or ``x``) lowest.
         param: its parameter word.
         enable: bit ``k`` loads the registers at the end of stage ``k``.
         (where a column takes several clocks, one port for each of :func:`nmpu_hdl.phases.phase_ports`; codes and
@@ -227,9 +227,9 @@ class Lane(wiring.Component):
         return getattr(self, name, C(0, 1))
 
     def _codes(self) -> tuple[Fixed, ...]:
-        form = self._config.codes.format
-        parts = (self.codes.word_select(k, form.width) for k in range(self._config.codes.counts))
-        return tuple(_typed(part, form.number) for part in parts)
+        number = self._config.derived.operand
+        parts = (self.codes.word_select(k, number.width) for k in range(self._config.codes.counts))
+        return tuple(_typed(part, number) for part in parts)
 
 
 class _Steps:

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from .formats import Activation, Number
+from .front_settings import front_choices
 from .registers import register_map
 
 if TYPE_CHECKING:
     from .config import NmpuConfig
 
-__all__ = ["Port", "config_ports", "memory_ports", "tile_ports", "top_name", "top_ports"]
+__all__ = ["Port", "config_ports", "front_ports", "memory_ports", "tile_ports", "top_name", "top_ports"]
 
 Direction = Literal["in", "out"]
 
@@ -39,13 +40,13 @@ def top_ports(config: NmpuConfig) -> tuple[Port, ...]:
 
 def core_ports(config: NmpuConfig) -> tuple[Port, ...]:
     """The ports of the core, ``nmpu``."""
-    lanes, counts = config.array.lanes, config.codes.counts
-    data_in, data_out = lanes * counts * config.codes.format.width, lanes * config.output.format.width
+    lanes = config.array.lanes
+    data_in, data_out = config.derived.front_end.beat_bits, lanes * config.output.format.width
     streams = (
         Port("s_axis_tvalid", "in", 1, "codes of a slot are there"),
         Port("s_axis_tready", "out", 1, "codes are taken"),
-        Port("s_axis_tdata", "in", _bytes(data_in), "lane 0 lowest; in a lane p (or x) below n; padded to bytes"),
-        Port("s_axis_tlast", "in", 1, "last slot of a pass; checked, see frame_error"),
+        Port("s_axis_tdata", "in", _bytes(data_in), f"{_carried(config)}; padded to bytes"),
+        Port("s_axis_tlast", "in", 1, f"last {_beat(config)} of a pass; checked, see frame_error"),
         Port("m_axis_tvalid", "out", 1, "activations of a slot are there"),
         Port("m_axis_tready", "in", 1, "activations are taken"),
         Port("m_axis_tdata", "out", _bytes(data_out), "lane 0 lowest; inactive lanes are 0; padded to bytes with 0"),
@@ -54,7 +55,7 @@ def core_ports(config: NmpuConfig) -> tuple[Port, ...]:
         Port("frame_error", "out", 1, "a beat is being taken whose tlast disagrees with the slot counter, which wins"),
     )
     external = memory_ports(config, "mem", host=False) if config.how.memory == "external" else ()
-    return (*streams, *config_ports(config), *memory_ports(config, "param", host=True), *external)
+    return (*streams, *config_ports(config), *front_ports(config), *memory_ports(config, "param", host=True), *external)
 
 
 def tile_ports(config: NmpuConfig) -> tuple[Port, ...]:
@@ -64,9 +65,9 @@ def tile_ports(config: NmpuConfig) -> tuple[Port, ...]:
         Port("irq", "out", 1, "an event of EVENTS that IRQ_ENABLE names; high until it is cleared"),
         *_axil(config),
     ]
-    data_in = config.array.lanes * config.codes.counts * config.codes.format.width
+    data_in = config.derived.front_end.beat_bits
     if tile.input == "stream":
-        ports += _stream("s_axis", data_in, "codes of a slot; lane 0 lowest, in a lane p (or x) below n", keep=True)
+        ports += _stream("s_axis", data_in, f"{_beat(config)} of codes; {_carried(config)}", keep=True)
     else:
         ports += [
             Port("codes_en", "out", 1, "read a slot of codes"),
@@ -162,6 +163,30 @@ def config_ports(config: NmpuConfig) -> tuple[Port, ...]:
         ports.append(Port("cfg_clip_low", "in", out.width, "lower limit of clip", out.signed))
         ports.append(Port("cfg_clip_high", "in", out.width, "upper limit of clip; wins over the lower", out.signed))
     return tuple(ports)
+
+
+def front_ports(config: NmpuConfig) -> tuple[Port, ...]:
+    """The run-time pins of the front end, sampled with the first beat of a pass.  A choice of one has no pin."""
+    return tuple(Port(f"cfg_{c.name}", "in", c.width, c.about) for c in front_choices(config))
+
+
+def _beat(config: NmpuConfig) -> str:
+    """What a beat of the input stream is."""
+    return "beat" if config.derived.front_end.present else "slot"
+
+
+def _carried(config: NmpuConfig) -> str:
+    """What a beat of the input stream carries, from its lowest bit on."""
+    facts, width = config.derived.front_end, config.codes.format.width
+    if not facts.present:
+        return "lane 0 lowest; in a lane p (or x) below n"
+    if facts.counted:
+        each = f"{facts.bits} {'samples' if config.codes.source == 'samples' else 'bits of a plane'} a lane"
+    else:
+        slices = f"{facts.beside} slices of {width} bits, the least first" if facts.beside > 1 else f"{width} bits"
+        each = f"{slices} a lane" if facts.operands == 1 else f"{slices} of p, then of n, a lane"
+    behind = f"; behind the lanes the sum of the activations' plane, {facts.reference_bits} bits" if facts.zero else ""
+    return f"lane 0 lowest, {each}{behind}"
 
 
 def memory_ports(config: NmpuConfig, prefix: str, *, host: bool) -> tuple[Port, ...]:

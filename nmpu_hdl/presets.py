@@ -64,6 +64,61 @@ PRESETS: dict[str, dict[str, Any]] = {
             "observe": True,
         },
     },
+    # AnalogNets (arXiv 2111.06503): one array serves all layers, activations of 8, 6 or 4 bits; converters of one gain.
+    "aon-cim": {
+        "name": "aon-cim",
+        "array": {"columns": 512, "lanes": 64},
+        "codes": {"counts": 1, "format": "SQ8.0"},
+        "shift": {"max": 9},
+        "how": {"stages": 2, "memory": "macro"},
+        "tile": {"kind": "axi", "blocks": 4, "widths": [6, 4], "pool": 64, "sets": 64},
+    },
+    # IMCE, DoReFa (arXiv 1606.06160): counts of AND of bit planes, up to 8 of activations and 8 of weights.
+    "imce": {
+        "name": "imce",
+        "codes": {"source": "planes", "counts": 1, "format": "UQ9.0"},
+        "front": {"x_planes": 8, "w_planes": 8, "rows": 511, "zero": 8},
+        "shift": {"min": 0, "max": 24},
+    },
+    # Binary networks: bits -1 and +1, XOR in the array; the unit counts 64 rows a beat, up to 16 times.
+    "xnor": {
+        "name": "xnor",
+        "codes": {"source": "planes", "counts": 1},
+        "front": {
+            "input": "bits",
+            "bits": 64,
+            "rows": 64,
+            "subarrays": 16,
+            "values": "bipolar",
+            "signed": False,
+            "order": "slot",
+        },
+        "shift": {"max": 10},
+    },
+    # StoX-Net (arXiv 2407.12378): samples -1 and +1 of magnetic tunnel junctions; 4-bit activations and weights.
+    "stox": {
+        "name": "stox",
+        "codes": {"source": "samples", "counts": 1},
+        "front": {
+            "bits": 1,
+            "samples": 16,
+            "x_planes": 4,
+            "w_planes": 4,
+            "subarrays": 16,
+            "values": "bipolar",
+            "signed": False,
+        },
+        "shift": {"min": 0, "max": 15},
+        "activation": {"modes": ["none", "clip"]},
+    },
+    # Weights -1, 0 and +1: counts of the positive and of the negative ones, exact, so that both have one scale.
+    "ternary": {"name": "ternary", "codes": {"counts": 2, "format": "UQ8.0"}, "shift": {"max": 8}},
+    # Arrays that compare and add (CMP-PIM): signed sums in, batch norm and activation as usual.
+    "compare-add": {
+        "name": "compare-add",
+        "codes": {"counts": 1, "format": "SQ12.0"},
+        "shift": {"max": 12},
+    },
     # Everything of the core switched on, at the widths of a 12-bit converter and 16-bit activations.
     "wide": {
         "name": "wide",

@@ -7,10 +7,11 @@ hardware from a memory of 32-bit words; :data:`FIELDS` is the only place that kn
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from .formats import Activation, Rounding
+from .front_settings import FrontSettings
 from .settings import PassSettings
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ __all__ = [
     "Layer",
     "Pooling",
     "decode",
+    "descriptor_fields",
     "descriptor_stride",
     "descriptor_words",
     "encode",
@@ -78,10 +80,33 @@ FIELDS: tuple[DescriptorField, ...] = (
 
 SHIFTS_FROM = 10
 
+_FRONT_FIELDS: tuple[DescriptorField, ...] = (
+    DescriptorField("x_planes", 0, 0, 5, "planes (or streams) of activations"),
+    DescriptorField("w_planes", 0, 5, 5, "planes (or groups of slices) of weights"),
+    DescriptorField("subarrays", 0, 10, 7, "sub-arrays"),
+    DescriptorField("zero", 0, 17, 8, "zero point of the weights"),
+    DescriptorField("x_signed", 0, 25, 1, "the top plane of activations counts negative"),
+    DescriptorField("w_signed", 0, 26, 1, "the top plane of weights counts negative"),
+    DescriptorField("bipolar", 0, 27, 1, "bits stand for -1 and +1"),
+    DescriptorField("samples", 1, 0, 13, "samples a conversion"),
+    DescriptorField("rows", 1, 13, 11, "rows N of N - 2 * count"),
+    DescriptorField("x_step", 1, 24, 4, "bits from one plane of activations to the next"),
+    DescriptorField("w_step", 1, 28, 4, "bits from one plane of weights to the next"),
+)
+"""Of a front end, in words counted from the one behind the shifts; see :class:`nmpu_hdl.front_settings.FrontSettings`."""
+
+
+def descriptor_fields(config: NmpuConfig) -> tuple[DescriptorField, ...]:
+    """:data:`FIELDS`, and where there is a front end its settings, in two words behind the shifts."""
+    if not config.derived.front_end.present:
+        return FIELDS
+    start = SHIFTS_FROM + -(-config.tile.blocks // 4)
+    return (*FIELDS, *(replace(f, word=start + f.word) for f in _FRONT_FIELDS))
+
 
 def descriptor_words(config: NmpuConfig) -> int:
     """Words of a descriptor that are used."""
-    return SHIFTS_FROM + -(-config.tile.blocks // 4)
+    return SHIFTS_FROM + -(-config.tile.blocks // 4) + 2 * config.derived.front_end.present
 
 
 def descriptor_stride(config: NmpuConfig) -> int:
@@ -187,7 +212,7 @@ class Layer:
                 raise ValueError(f"{name} is not built in; {field_name} builds it")
 
     def fields(self, config: NmpuConfig) -> dict[str, int]:
-        """The value of each of :data:`FIELDS`."""
+        """The value of each of :func:`descriptor_fields`."""
         s = self.settings
         special: dict[str, Any] = {
             "columns": s.columns,
@@ -202,8 +227,9 @@ class Layer:
             "width": s.width,
             "clip_low": s.clip_low,
             "clip_high": s.clip_high,
+            **({} if s.front is None else asdict(s.front)),
         }
-        return {f.name: int(special.get(f.name, getattr(self, f.name, 0))) for f in FIELDS}
+        return {f.name: int(special.get(f.name, getattr(self, f.name, 0))) for f in descriptor_fields(config)}
 
 
 def encode(config: NmpuConfig, layer: Layer) -> list[int]:
@@ -215,7 +241,7 @@ def encode(config: NmpuConfig, layer: Layer) -> list[int]:
     layer.check(config)
     words = [0] * descriptor_words(config)
     values = layer.fields(config)
-    for f in FIELDS:
+    for f in descriptor_fields(config):
         words[f.word] |= (values[f.name] & ((1 << f.width) - 1)) << f.lsb
     for block, shift in enumerate(layer.shifts):
         words[SHIFTS_FROM + block // 4] |= (shift & 0xFF) << (8 * (block % 4))
@@ -228,7 +254,7 @@ def decode(config: NmpuConfig, words: Sequence[int]) -> Layer:
     Raises:
         ValueError: the words ask for what the instance cannot do.
     """
-    v = {f.name: _number(words[f.word] >> f.lsb, f.width, f.signed) for f in FIELDS}
+    v = {f.name: _number(words[f.word] >> f.lsb, f.width, f.signed) for f in descriptor_fields(config)}
     out = config.output.format
     if v["blocks"] > config.tile.blocks:
         raise ValueError(f"blocks = {v['blocks']} is outside 1..{config.tile.blocks}")
@@ -246,6 +272,7 @@ def decode(config: NmpuConfig, words: Sequence[int]) -> Layer:
         clip_high=limits[1],
         width=v["width"],
         residual=v["residual_shift"] if v["residual"] else None,
+        front=_front(config, v),
     )
     names = {f.name for f in fields(Layer)} & set(v) - {"next"}
     layer = Layer(
@@ -261,6 +288,12 @@ def decode(config: NmpuConfig, words: Sequence[int]) -> Layer:
 def _number(bits: int, width: int, signed: bool) -> int:
     low = bits & ((1 << width) - 1)
     return low - (1 << width) if signed and low >> (width - 1) else low
+
+
+def _front(config: NmpuConfig, values: dict[str, int]) -> FrontSettings | None:
+    if not config.derived.front_end.present:
+        return None
+    return FrontSettings.of(config, **{f.name: values[f.name] for f in _FRONT_FIELDS})
 
 
 def _typed(name: str, value: int) -> Any:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .formats import Activation, Rounding
+from .front_settings import FrontSettings
 
 if TYPE_CHECKING:
     from .config import NmpuConfig
@@ -27,6 +28,7 @@ class PassSettings:
         clip_high: upper limit of ``clip``; it wins where the limits cross.
         width: output width, one of ``derived.widths``; the result saturates to it.
         residual: a residual is added, multiplied by two to this power; None: it is not.
+        front: of the front end; None just where there is none.
     """
 
     columns: int
@@ -38,6 +40,7 @@ class PassSettings:
     clip_high: int
     width: int
     residual: int | None
+    front: FrontSettings | None = None
 
     @classmethod
     def of(
@@ -53,9 +56,11 @@ class PassSettings:
         clip_high: int | None = None,
         width: int | None = None,
         residual: int | None = None,
+        front: FrontSettings | None = None,
     ) -> PassSettings:
         """Settings for ``config``; what is not given takes its default: all columns, shift 0 (or the nearest
-        that the configuration allows), the first rounding mode and activation, the output's whole range, no residual.
+        that the configuration allows), the first rounding mode and activation, the output's whole range, no residual,
+        :meth:`FrontSettings.of`.
 
         Raises:
             ValueError: a value that the configuration does not allow, with the field, the value and what would do.
@@ -71,6 +76,7 @@ class PassSettings:
             clip_high=out.high if clip_high is None else clip_high,
             width=out.width if width is None else width,
             residual=residual,
+            front=FrontSettings.of(config) if front is None and config.derived.front_end.present else front,
         )
         chosen.check(config)
         return chosen
@@ -91,6 +97,11 @@ class PassSettings:
         ):
             if not low <= getattr(self, name) <= high:
                 raise ValueError(f"{name} = {getattr(self, name)} is outside {low}..{high}")
+        if (self.front is None) == config.derived.front_end.present:
+            fault = "needs settings of its front end" if self.front is None else "has no front end"
+            raise ValueError(f"codes.source = {config.codes.source} {fault}")
+        if self.front is not None:
+            self.front.check(config)
         if self.width not in config.derived.widths:
             built = ", ".join(map(str, config.derived.widths))
             raise ValueError(f"width = {self.width} is not built in; {built} is")

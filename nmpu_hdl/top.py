@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import wiring
@@ -11,11 +11,12 @@ from amaranth.lib.wiring import In, Out
 
 from .config import NmpuConfig
 from .float_lane import FloatLane
+from .front_end import FrontEnd, held_name
 from .lane import Lane, lane_settings
 from .memory import ParamMemory, TileArbiter
 from .modules import place
 from .phases import count_phases, phase_ports
-from .ports import Port, config_ports, top_ports
+from .ports import Port, config_ports, front_ports, top_ports
 from .sequencer import Sequencer, side_layout
 from .stage import Pipeline
 from .walker import Collector, Walker
@@ -53,36 +54,59 @@ class Nmpu(wiring.Component):
         place(m, platform, "pipeline", pipeline)
 
         take, step = Signal(name="take"), Signal(name="step")
+        entry = self._entry(m, platform)
         for port in config_ports(config):
-            m.d.comb += getattr(sequencer, port.name).eq(getattr(self, port.name))
-        due, rewritten = arbiter.fresh & self.s_axis_tvalid & pipeline.i.ready, self.param_en & self.param_we.any()
+            m.d.comb += getattr(sequencer, port.name).eq(entry.settings[port.name])
+        due, rewritten = arbiter.fresh & entry.valid & pipeline.i.ready, self.param_en & self.param_we.any()
         told = count_phases(m, platform, config, sequencer, step=due, again=rewritten)
-        here, room = arbiter.fresh & self.s_axis_tvalid, arbiter.fresh & pipeline.i.ready
+        here, room = arbiter.fresh & entry.valid, arbiter.fresh & pipeline.i.ready
         if config.derived.clocked:
             here, room = here & told["final"], room & told["final"]
         m.d.comb += [
             pipeline.i.valid.eq(here),
             pipeline.i.payload.eq(sequencer.side),
             step.eq(pipeline.i.valid & pipeline.i.ready),
-            take.eq(self.s_axis_tvalid & self.s_axis_tready),
+            take.eq(entry.valid & entry.ready),
             sequencer.take.eq(take),
             arbiter.fetch_en.eq(step | ~arbiter.fresh),
-            self.frame_error.eq(take & (self.s_axis_tlast != sequencer.side.last)),
             self.m_axis_tlast.eq(pipeline.o.payload.last),
         ]
+        if not config.derived.front_end.present:
+            m.d.comb += self.frame_error.eq(take & (self.s_axis_tlast != sequencer.side.last))
         self._connect_memory(m, platform, arbiter)
-        results: Sequence[Any] = self._connect_lanes(m, platform, arbiter, pipeline, told)
+        results: Sequence[Any] = self._connect_lanes(m, platform, entry.codes, arbiter, pipeline, told)
         if config.derived.walk > 1:
-            results = self._walk(m, platform, step, room, sequencer, arbiter, pipeline, results)
+            results = self._walk(m, platform, step, (entry.ready, room), sequencer, arbiter, pipeline, results)
         else:
             m.d.comb += [
-                self.s_axis_tready.eq(room),
+                entry.ready.eq(room),
                 arbiter.fetch_addr.eq(sequencer.slot),
                 self.m_axis_tvalid.eq(pipeline.o.valid),
                 pipeline.o.ready.eq(self.m_axis_tready),
             ]
         self._connect_results(m, pipeline, results)
         return m
+
+    def _entry(self, m: Module, platform: Any) -> _Entry:
+        """Operands of a slot and the settings of their pass: the streams and pins themselves, or a front end's."""
+        ports = config_ports(self.config)
+        if not self.config.derived.front_end.present:
+            pins = {port.name: getattr(self, port.name) for port in ports}
+            return _Entry(self.s_axis_tvalid, self.s_axis_tready, self.s_axis_tdata, pins)
+        front = FrontEnd(self.config)
+        place(m, platform, "front_end", front)
+        for port in (*ports, *front_ports(self.config)):
+            m.d.comb += getattr(front, port.name).eq(getattr(self, port.name))
+        m.d.comb += [
+            front.i_valid.eq(self.s_axis_tvalid),
+            self.s_axis_tready.eq(front.i_ready),
+            front.i_data.eq(self.s_axis_tdata),
+            front.i_last.eq(self.s_axis_tlast),
+            front.go.eq(1),
+            self.frame_error.eq(front.frame),
+        ]
+        held = {port.name: getattr(front, held_name(port)) for port in ports}
+        return _Entry(front.o_valid, front.o_ready, front.codes, held)
 
     def _connect_memory(self, m: Module, platform: Any, arbiter: TileArbiter) -> None:
         m.d.comb += [getattr(arbiter.host, name).eq(getattr(self, f"param_{name}")) for name in _INPUTS]
@@ -96,12 +120,12 @@ class Nmpu(wiring.Component):
             wiring.connect(m, arbiter.tile, tile.tile)
 
     def _connect_lanes(
-        self, m: Module, platform: Any, arbiter: TileArbiter, pipeline: Pipeline, told: dict[str, Value]
+        self, m: Module, platform: Any, entry: Value, arbiter: TileArbiter, pipeline: Pipeline, told: dict[str, Value]
     ) -> Sequence[Lane | FloatLane]:
         config, derived = self.config, self.config.derived
         make = FloatLane if derived.floating else Lane
         lanes = [make(config) for _ in range(derived.built)]
-        codes = self._codes_of_group(m, pipeline)
+        codes = self._codes_of_group(m, entry, pipeline)
         for k, lane in enumerate(lanes):
             place(m, platform, "lane", lane, f"lane_{k}")
             m.d.comb += [
@@ -114,17 +138,17 @@ class Nmpu(wiring.Component):
                 m.d.comb += getattr(lane, name).eq(getattr(pipeline.at[derived.stage_of[step]], name))
         return lanes
 
-    def _codes_of_group(self, m: Module, pipeline: Pipeline) -> Value:
+    def _codes_of_group(self, m: Module, entry: Value, pipeline: Pipeline) -> Value:
         """Codes of the columns that the lanes are to take."""
         config = self.config
         if config.derived.walk == 1:
-            return self.s_axis_tdata
-        width = config.derived.built * config.codes.counts * config.codes.format.width
+            return entry
+        width = config.derived.built * config.codes.counts * config.derived.operand.width
         codes = Signal(width, name="codes")
         with m.Switch(pipeline.i.payload.group):
             for group in range(config.derived.walk):
                 with m.Case(group):
-                    m.d.comb += codes.eq(self.s_axis_tdata.word_select(group, width))
+                    m.d.comb += codes.eq(entry.word_select(group, width))
         return codes
 
     def _walk(
@@ -132,7 +156,7 @@ class Nmpu(wiring.Component):
         m: Module,
         platform: Any,
         step: Signal,
-        room: Value,
+        offer: tuple[Signal, Value],
         sequencer: Sequencer,
         arbiter: TileArbiter,
         pipeline: Pipeline,
@@ -140,8 +164,9 @@ class Nmpu(wiring.Component):
     ) -> Sequence[Any]:
         """Lanes that walk through the columns of a beat; returns the results of all its columns.
 
-        ``room``: the lanes would be done with a group in this clock.
+        ``offer``: what tells that the beat is taken, and whether the lanes would be done with a group in this clock.
         """
+        ready, room = offer
         walker, collector = Walker(self.config), Collector(self.config)
         place(m, platform, "walker", walker)
         place(m, platform, "collector", collector)
@@ -152,7 +177,7 @@ class Nmpu(wiring.Component):
             walker.slot.eq(sequencer.slot),
             sequencer.group.eq(walker.group),
             arbiter.fetch_addr.eq(walker.word),
-            self.s_axis_tready.eq(room & walker.final),
+            ready.eq(room & walker.final),
             complete.eq(pipeline.o.payload.group == self.config.derived.walk - 1),
             self.m_axis_tvalid.eq(pipeline.o.valid & complete),
             pipeline.o.ready.eq(self.m_axis_tready | ~complete),
@@ -174,6 +199,15 @@ class Nmpu(wiring.Component):
                 )
             ),
         ]
+
+
+class _Entry(NamedTuple):
+    """Where beats of operands come from."""
+
+    valid: Value
+    ready: Signal
+    codes: Value
+    settings: dict[str, Value]
 
 
 _INPUTS = ("en", "we", "addr", "wdata")

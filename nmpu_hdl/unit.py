@@ -67,7 +67,7 @@ class Unit(wiring.Component):
         self._config = config
         lanes, slots = config.array.lanes, range(max(config.array.slots, 2))
         word, total = config.derived.param_width, config.derived.total.width
-        counts = config.codes.counts * config.codes.format.width
+        counts = config.codes.counts * config.derived.operand.width
         members: dict[str, Any] = {
             **{p.name: In(signed(p.width) if p.signed else p.width) for p in config_ports(config)},
             "settings": In(pass_layout(config)),
@@ -150,7 +150,7 @@ class Unit(wiring.Component):
         if config.tile.chain > 1:
             m.d.comb += front.i.payload.mark.eq(mark | (s.first & s.sum_in & self.si_mark))
         if config.tile.input == "stream":
-            width = config.codes.counts * config.codes.format.width
+            width = config.codes.counts * config.derived.operand.width
             # A byte may hold bits of several lanes; it is needed if the lowest of them is active.
             needed = Cat(self.active[8 * byte // width] for byte in range(len(self.keep)))
             wrong = (self.last != sequencer.side.last) | (needed & ~self.keep).any()

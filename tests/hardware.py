@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -16,11 +18,11 @@ from nmpu_hdl.top import Nmpu
 
 __all__ = ["Pass", "run"]
 
-Pass = tuple[np.ndarray, PassSettings]
-"""Codes (counts, columns) and settings of one pass."""
+Pass = tuple[np.ndarray | list[int], PassSettings]
+"""Codes (counts, columns), or, where there is a front end, the words of all beats; and settings of one pass."""
 
 
-def run(config: NmpuConfig, params: Params, passes: list[Pass], rng: np.random.Generator) -> list[Activations]:
+def run(config: NmpuConfig, params: Params, passes: Sequence[Pass], rng: np.random.Generator) -> list[Activations]:
     """Write the parameters, stream the passes with random gaps and stalls, return what came out of each."""
     dut = Nmpu(config)
     results: list[Activations] = []
@@ -35,12 +37,13 @@ def run(config: NmpuConfig, params: Params, passes: list[Pass], rng: np.random.G
         ctx.set(dut.param_en, 0)
         for codes, settings in passes:
             _set_pins(ctx, dut, config, settings)
-            for k, beat in enumerate(beats(config, codes, settings)):
+            words = codes if isinstance(codes, list) else beats(config, codes, settings)
+            for k, beat in enumerate(words):
                 while rng.integers(3) == 0:
                     await ctx.tick()
                 ctx.set(dut.s_axis_tvalid, 1)
                 ctx.set(dut.s_axis_tdata, beat)
-                ctx.set(dut.s_axis_tlast, (k + 1) * config.array.lanes >= settings.columns)
+                ctx.set(dut.s_axis_tlast, k == len(words) - 1)
                 await ctx.tick().until(dut.s_axis_tready)
                 ctx.set(dut.s_axis_tvalid, 0)
 
@@ -65,6 +68,7 @@ def run(config: NmpuConfig, params: Params, passes: list[Pass], rng: np.random.G
     simulator.add_testbench(host)
     simulator.add_testbench(sink)
     beats_of_all = config.array.slots * len(passes)
+    beats_of_all += sum(len(codes) for codes, _ in passes if isinstance(codes, list))
     simulator.run_until(1e-9 * (100 + (39 + config.derived.beat_cycles()) * beats_of_all))
     assert len(results) == len(passes), "the hardware did not finish its passes"
     return results
@@ -90,6 +94,7 @@ def _set_pins(ctx: Any, dut: Nmpu, config: NmpuConfig, settings: PassSettings) -
         "activation": settings.activation.code,
         "clip_low": settings.clip_low,
         "clip_high": settings.clip_high,
+        **({} if settings.front is None else asdict(settings.front)),
     }
     for name, value in values.items():
         if hasattr(dut, f"cfg_{name}"):

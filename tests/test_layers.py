@@ -8,7 +8,19 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-NO_AMARANTH = ["formats", "derived", "groups", "config", "settings", "ports", "presets", "float_steps", "cuts"]
+NO_AMARANTH = [
+    "formats",
+    "derived",
+    "groups",
+    "config",
+    "front_group",
+    "settings",
+    "ports",
+    "presets",
+    "float_steps",
+    "cuts",
+]
+NO_AMARANTH += ["front_facts", "front_settings", "front_check"]
 NO_AMARANTH += ["program", "registers", "capabilities", "driver", "macros"]  # of the tile
 FORBIDDEN = {
     "golden": {"amaranth", "cocotb", "tb", "flows", "pyosys"},
