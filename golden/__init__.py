@@ -5,6 +5,7 @@ Knows the configuration and no hardware: nothing here imports Amaranth.
 
 from . import activation, affine, float16
 from .calibration import BatchNorm, Quantized, dequantize, quantize
+from .front_end import front_end
 from .layer import Counters, LayerResult, accumulate, finish, pool, run_layer
 from .model import Activations, forward, taps
 from .params import Params, pack, unpack
@@ -29,6 +30,7 @@ __all__ = [
     "finish",
     "float16",
     "forward",
+    "front_end",
     "look_up",
     "pack",
     "place_params",

@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nmpu_hdl.config import NmpuConfig
+from nmpu_hdl.front_settings import FrontSettings
 from nmpu_hdl.program import Layer, param_words
 
+from .front_end import front_end
 from .layer import Counters, LayerResult, run_layer
 from .params import Params, pack, unpack
 
@@ -22,14 +24,37 @@ class LayerInputs:
     """What a layer takes from outside, one for each time it runs.
 
     Attributes:
-        codes: (vectors, blocks, counts, columns).
+        codes: (vectors, blocks, counts, columns); with a front end its operands.
         residual: (vectors, columns), or None where none is used.
         sums: (vectors, columns) of a neighbour, likewise.
+        raw: (vectors, blocks, *:func:`golden.front_end.raw_shape`) what the front end made ``codes`` of, or None where
+            there is none.
+        reference: (vectors, blocks, S, M) sums of activations, with a zero point.
     """
 
     codes: NDArray[np.integer]
     residual: NDArray[np.integer] | None = None
     sums: NDArray[np.integer] | None = None
+    raw: NDArray[np.integer] | None = None
+    reference: NDArray[np.integer] | None = None
+
+    @classmethod
+    def of_raw(
+        cls,
+        config: NmpuConfig,
+        front: FrontSettings,
+        raw: NDArray[np.integer],
+        *,
+        residual: NDArray[np.integer] | None = None,
+        sums: NDArray[np.integer] | None = None,
+        reference: NDArray[np.integer] | None = None,
+    ) -> LayerInputs:
+        """With ``codes`` by :func:`golden.front_end.front_end`.
+
+        Raises:
+            ValueError: settings that the configuration does not allow, or an array that does not fit.
+        """
+        return cls(front_end(config, raw, front, reference), residual, sums, raw, reference)
 
 
 @dataclass(frozen=True)

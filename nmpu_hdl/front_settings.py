@@ -106,8 +106,8 @@ class FrontSettings:
         if unknown:
             raise ValueError(f"there is no setting '{min(unknown)}' of the front end")
         values = {**defaults, **chosen}
-        flags = {name: bool(values.pop(name, False)) for name in ("x_signed", "w_signed", "bipolar")}
-        settings = cls(**values, **flags)
+        x_signed, w_signed, bipolar = (bool(values.pop(name, 0)) for name in ("x_signed", "w_signed", "bipolar"))
+        settings = cls(**values, x_signed=x_signed, w_signed=w_signed, bipolar=bipolar)
         settings.check(config)
         return settings
 

@@ -93,7 +93,7 @@ _FRONT_FIELDS: tuple[DescriptorField, ...] = (
     DescriptorField("x_step", 1, 24, 4, "bits from one plane of activations to the next"),
     DescriptorField("w_step", 1, 28, 4, "bits from one plane of weights to the next"),
 )
-"""Of a front end, in words counted from the one behind the shifts; see :class:`nmpu_hdl.front_settings.FrontSettings`."""
+"""Of a front end, in words counted from the one behind the shifts; see :class:`FrontSettings`."""
 
 
 def descriptor_fields(config: NmpuConfig) -> tuple[DescriptorField, ...]:
