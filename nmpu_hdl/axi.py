@@ -16,11 +16,12 @@ from .config import NmpuConfig
 from .csr import Csr, ParamPort
 from .faults import Faults
 from .fetcher import Fetcher
+from .front_end import FrontEnd
 from .modules import place
 from .observe import Observe, Tally
 from .pack import pack_ports
 from .parameters import Parameters
-from .ports import config_ports, tile_ports
+from .ports import config_ports, front_ports, tile_ports
 from .program import descriptor_stride
 from .registers import register_map
 from .storage import OnePort
@@ -41,6 +42,9 @@ class _Parts:
         self.sums = Sums(config) if config.tile.blocks > 1 else None
         if self.sums:
             place(m, platform, "sums", self.sums)
+        self.front = FrontEnd(config) if config.derived.front_end.present else None
+        if self.front:
+            place(m, platform, "front_end", self.front)
         self.bypassing = Signal(name="bypassing")
         self.counting: list[Value] = [self.tally.busy]
 
@@ -165,7 +169,9 @@ class NmpuAxi(wiring.Component):
 
     def _connect_inputs(self, m: Module, p: _Parts) -> None:
         config, unit = self.config, p.unit
-        if config.tile.input == "sram":
+        if p.front:
+            self._connect_front(m, p, p.front)
+        elif config.tile.input == "sram":
             m.d.comb += [unit.codes_valid.eq(1), unit.codes.eq(self.codes_rdata)]
         else:
             m.d.comb += [
@@ -188,6 +194,27 @@ class NmpuAxi(wiring.Component):
                 unit.si_mark.eq(self.s_axis_sum_tuser),
                 self.s_axis_sum_tready.eq(unit.si_ready),
             ]
+
+    def _connect_front(self, m: Module, p: _Parts, front: FrontEnd) -> None:
+        """Beats go to the front end, and its operands to the unit.
+
+        The first beat of a layer is not taken before the last operands of the layer before have been, for until then
+        the settings are that layer's.
+        """
+        begins = front.first & front.o_valid & ~p.conductor.stays
+        m.d.comb += [
+            front.i_valid.eq(self.s_axis_tvalid),
+            front.i_data.eq(self.s_axis_tdata),
+            front.i_keep.eq(self.s_axis_tkeep),
+            front.i_last.eq(self.s_axis_tlast),
+            self.s_axis_tready.eq(front.i_ready),
+            front.go.eq(p.conductor.run & ~p.bypassing & ~begins),
+            front.clear.eq(p.conductor.restart),
+            p.unit.codes_valid.eq(front.o_valid),
+            p.unit.codes.eq(front.codes),
+            front.o_ready.eq(p.unit.codes_ready),
+        ]
+        _join(m, (p.conductor, ""), (front, ""), ["cfg_columns", *(port.name for port in front_ports(self.config))])
 
     def _connect_outputs(self, m: Module, platform: Any, p: _Parts) -> None:
         config, unit = self.config, p.unit
@@ -284,13 +311,19 @@ class NmpuAxi(wiring.Component):
             tally.clear.eq(csr.control_clear),
             csr.passes_count.eq(unit.pass_end),
             csr.columns_count.eq(Mux(unit.take, unit.count, 0)),
-            csr.stall_in_count.eq((unit.willing & unit.lacking) | unit.starved),
+            csr.stall_in_count.eq(self._waits(p) | unit.starved),
             csr.stall_out_count.eq(stalled),
             csr.sat_low_count.eq(tally.low_count),
             csr.sat_high_count.eq(tally.high_count),
-            csr.events_frame.eq(unit.frame),
+            csr.events_frame.eq(p.front.frame if p.front else unit.frame),
             csr.events_layer.eq(unit.ended),
         ]
+
+    def _waits(self, p: _Parts) -> Value:
+        """A program lacks codes, or a neighbour's sums."""
+        if not p.front:
+            return p.unit.willing & p.unit.lacking
+        return (p.unit.willing & p.unit.codes_valid & p.unit.lacking) | (p.front.i_ready & ~self.s_axis_tvalid)
 
 
 def _join(m: Module, source: tuple[Any, str], target: tuple[Any, str], names: Any) -> None:

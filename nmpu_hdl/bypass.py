@@ -41,7 +41,7 @@ class Bypass(wiring.Component):
             if kind != "stream":
                 raise ValueError(f"tile.{name} = {kind}: raw codes can go from stream to stream only")
         self._lanes, self._width = config.array.lanes, config.output.format.width
-        self._raw = config.codes.counts * config.codes.format.width
+        self._raw = config.derived.front_end.bits
         self.beats = -(-self._raw // self._width)
         super().__init__(
             {

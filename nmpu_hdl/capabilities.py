@@ -45,7 +45,7 @@ def lane_space(config: NmpuConfig) -> int:
 
 def capabilities(config: NmpuConfig) -> tuple[Capability, ...]:
     """Identification, and every number of the instance that a driver needs, in the order of the map."""
-    return (*_identity(), *_formats(config), *_choices(config), *_memories(config))
+    return (*_identity(), *_formats(config), *_choices(config), *_memories(config), *_front(config))
 
 
 def _identity() -> list[Capability]:
@@ -220,6 +220,51 @@ def _memories(config: NmpuConfig) -> list[Capability]:
                 Constant("stages", 0, 3, config.how.stages, "pipeline stages of a lane"),
                 Constant("observe", 4, 1, tile.observe, "A_MIN and A_MAX work"),
                 Constant("address", 8, 5, tile.address, "address bits of the SRAMs of codes and activations"),
+            ),
+        ),
+    ]
+
+
+def _front(config: NmpuConfig) -> list[Capability]:
+    """The front end; without one there are no such registers."""
+    front, facts = config.front, config.derived.front_end
+    if not facts.present:
+        return []
+    source = ("counts", "slices", "planes", "samples").index(config.codes.source)
+    values = sum(1 << value for value in set(facts.bipolar))
+    return [
+        Capability(
+            "CAP_FRONT",
+            "the front end",
+            (
+                Constant("source", 0, 2, source, "1 slices, 2 planes, 3 samples"),
+                Constant("counted", 2, 1, facts.counted, "a beat carries bits, which the unit counts"),
+                Constant("slots_first", 3, 1, front.order == "slot", "all steps of a slot, then the next slot"),
+                Constant("signed", 4, 1, front.signed, "x_signed and w_signed can be chosen"),
+                Constant("values", 5, 2, values, "bit 0: bits may stand for 0 and 1; bit 1: for -1 and +1"),
+                Constant("steps", 7, 1, front.weights == "runtime", "x_step and w_step can be chosen"),
+                Constant("beside", 8, 4, facts.beside, "slices of a weight in a beat"),
+                Constant("zero", 12, 4, facts.zero, "bits of the zero point"),
+                Constant("bits", 16, 11, facts.bits if facts.counted else 0, "bits of a column a beat"),
+            ),
+        ),
+        Capability(
+            "CAP_PLANES",
+            "what a conversion may be the sum of",
+            (
+                Constant("x_planes", 0, 5, front.x_planes, "most planes (or streams) of activations"),
+                Constant("w_planes", 5, 5, front.w_planes, "most planes (or groups of slices) of weights"),
+                Constant("subarrays", 10, 7, front.subarrays, "most sub-arrays"),
+                Constant("x_bits", 17, 4, front.x_bits, "bits from one plane of activations to the next"),
+                Constant("w_bits", 21, 4, front.w_bits, "bits from one plane of weights to the next"),
+            ),
+        ),
+        Capability(
+            "CAP_SAMPLES",
+            "samples and rows",
+            (
+                Constant("samples", 0, 13, facts.samples, "most samples a conversion"),
+                Constant("rows", 16, 11, front.rows, "most rows of a sub-array, for N - 2 * count"),
             ),
         ),
     ]

@@ -11,7 +11,7 @@ from amaranth.lib.wiring import In, Out
 
 from .config import NmpuConfig
 from .fetcher import descriptor_layout
-from .ports import config_ports
+from .ports import config_ports, front_ports
 from .program import param_words
 from .results import TURN, tag_layout
 
@@ -54,7 +54,8 @@ class Conductor(wiring.Component):
         slot: the slot that is due.
         quiet: nothing shows anywhere behind the source.
         run: a pass is due.
-        cfg_*: the pins of :func:`config_ports`, for the pass that is due.
+        cfg_*: the pins of :func:`config_ports` and :func:`front_ports`, for the pass that is due.
+        stays: (with a front end) the pass after the one that is due is of the same layer.
         settings: :func:`pass_layout`, for the pass that is due.
         due: in the next clock a pass is due.
         due_base: parameter word of its slot 0.
@@ -90,6 +91,8 @@ class Conductor(wiring.Component):
                 "quiet": In(1),
                 "run": Out(1),
                 **{p.name: Out(signed(p.width) if p.signed else p.width) for p in config_ports(config)},
+                **{p.name: Out(p.width) for p in front_ports(config)},
+                **({"stays": Out(1)} if config.derived.front_end.present else {}),
                 "settings": Out(pass_layout(config)),
                 "due": Out(1),
                 "due_base": Out(range(max(param_words(config), 2))),
@@ -211,6 +214,10 @@ class Conductor(wiring.Component):
             name = port.name.removeprefix("cfg_")
             source = now.shifts[block] if name == "shift" else getattr(now, name)
             m.d.comb += getattr(self, port.name).eq(self._clamped_shift(source) if name == "shift" else source)
+        for port in front_ports(config):
+            m.d.comb += getattr(self, port.name).eq(getattr(now, port.name.removeprefix("cfg_")))
+        if config.derived.front_end.present:
+            m.d.comb += self.stays.eq(~(final & (vectors == 1)))
         m.d.comb += [
             s.first.eq(block == 0),
             s.final.eq(final),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed, unsigned
@@ -9,14 +10,17 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from .config import NmpuConfig
-from .program import FIELDS, SHIFTS_FROM, descriptor_stride, descriptor_words, param_words
+from .front_settings import FrontSettings, front_choices
+from .program import SHIFTS_FROM, descriptor_fields, descriptor_stride, descriptor_words, param_words
 
 __all__ = ["Fetcher", "descriptor_layout"]
 
 
 def descriptor_layout(config: NmpuConfig) -> data.StructLayout:
     """A descriptor as its fields, and a signed byte a row block for its shift."""
-    shapes: dict[str, Any] = {f.name: signed(f.width) if f.signed else unsigned(f.width) for f in FIELDS}
+    shapes: dict[str, Any] = {
+        f.name: signed(f.width) if f.signed else unsigned(f.width) for f in descriptor_fields(config)
+    }
     return data.StructLayout(shapes | {"shifts": data.ArrayLayout(signed(8), config.tile.blocks)})
 
 
@@ -75,7 +79,7 @@ class Fetcher(wiring.Component):
         m.d.comb += self.there.eq(checked & settled)
         with m.If(self.request):
             m.d.sync += [due.eq(0), index.eq(self.index), arriving.eq(0), checked.eq(0), settled.eq(0)]
-        for f in FIELDS:
+        for f in descriptor_fields(self._config):
             m.d.comb += getattr(self.descriptor, f.name).eq(words[f.word][f.lsb : f.lsb + f.width])
         for block in range(self._config.tile.blocks):
             m.d.comb += self.descriptor.shifts[block].eq(words[SHIFTS_FROM + block // 4].word_select(block % 4, 8))
@@ -102,6 +106,7 @@ class Fetcher(wiring.Component):
             *(() if tile.table else (~d.table,)),
             *(() if tile.chain > 1 else (~d.sum_in, ~d.sum_out)),
             self._fits_residual(),
+            *self._fits_front(),
             *(
                 getattr(d, name) < (1 << tile.address)
                 for name in ("in_base", "in_stride", "out_base", "out_stride")
@@ -109,6 +114,21 @@ class Fetcher(wiring.Component):
             ),
         ]
         return Cat(*conditions).all()
+
+    def _fits_front(self) -> list[Value]:
+        """What ``FrontSettings.check`` asks for."""
+        if not self._config.derived.front_end.present:
+            return []
+        d, choices = self.descriptor, {choice.name: choice for choice in front_choices(self._config)}
+        conditions: list[Value] = []
+        for name, value in asdict(FrontSettings.of(self._config)).items():
+            shown = getattr(d, name)
+            if name not in choices:
+                conditions.append(shown == int(value))
+                continue
+            least, most = choices[name].least, choices[name].most
+            conditions += [shown >= least] * (least > 0) + [shown <= most] * (most < (1 << len(shown)) - 1)
+        return conditions
 
     def _fits_residual(self) -> Value:
         tile, d = self._config.tile, self.descriptor

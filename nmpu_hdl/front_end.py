@@ -27,14 +27,14 @@ class FrontEnd(wiring.Component):
         config: one with a front end.
 
     Attributes:
-        i_valid, i_ready, i_data, i_last: beats.
+        i_valid, i_ready, i_data, i_last: beats; i_keep: (in a tile) their tkeep.
         go: beats may be taken.
         clear: (in a tile) forget the pass that was begun, and the operands on offer.
         (one input for each of :func:`nmpu_hdl.ports.front_ports`, and ``cfg_columns``)
         (in the core, for each of :func:`nmpu_hdl.ports.config_ports`, an input, and an output ``held_*``: its value
         with the first beat of the pass that is on offer)
         first: the beat that is due is the first of a pass.
-        frame: a beat is taken whose i_last is not what it has to be.
+        frame: a beat is taken whose i_last, or i_keep, is not what it has to be.
         o_valid, o_ready, codes: operands of a slot, lane 0 lowest.
     """
 
@@ -49,6 +49,7 @@ class FrontEnd(wiring.Component):
                 "i_ready": Out(1),
                 "i_data": In(facts.beat_bits),
                 "i_last": In(1),
+                **({"i_keep": In(-(-facts.beat_bits // 8))} if config.derived.tiled else {}),
                 "go": In(1),
                 "clear": In(1),
                 **{f"cfg_{choice.name}": In(choice.width) for choice in self._choices},
@@ -69,12 +70,13 @@ class FrontEnd(wiring.Component):
         shown = Signal(range(max(self._config.array.slots, 2)), name="shown", reset_less=True)
         first = Signal(name="at_first", init=1)
         chosen = self._sample(m, first, take)
-        told, slot = self._walk(m, chosen, take, complete, ends)
+        told, slot, active = self._walk(m, chosen, take, complete, ends)
+        lacking = self._lacking(active) if self._config.derived.tiled else C(0, 1)
         m.d.comb += [
             self.first.eq(first),
             self.i_ready.eq((~self.o_valid | self.o_ready) & self.go),
             take.eq(self.i_valid & self.i_ready),
-            self.frame.eq(take & (self.i_last != ends)),
+            self.frame.eq(take & ((self.i_last != ends) | lacking)),
         ]
         with m.If(take):
             m.d.sync += first.eq(ends)
@@ -104,8 +106,8 @@ class FrontEnd(wiring.Component):
 
     def _walk(
         self, m: Module, chosen: dict[str, Value], take: Signal, complete: Signal, ends: Signal
-    ) -> tuple[Any, Signal]:
-        """The nested loops: what the lanes are told of the beat that is due, and its slot.
+    ) -> tuple[Any, Signal, Value]:
+        """The nested loops: what the lanes are told of the beat that is due, its slot, and how many lanes are active.
 
         ``complete``: it is the last of its slot; ``ends``: the last of its pass.
         """
@@ -132,7 +134,18 @@ class FrontEnd(wiring.Component):
             due = due & loop.end
         with m.If(self.clear):
             m.d.sync += [counter.eq(0) for loop in nested for counter, _ in loop.counters]
-        return told, slot
+        active = Mux(last_slot, chosen["columns"] - gone, array.lanes)
+        return told, slot, active
+
+    def _lacking(self, active: Value) -> Value:
+        """Whether tkeep takes away a byte that is needed: one that begins in an active lane, or behind the lanes."""
+        facts, lanes = self._config.derived.front_end, self._config.array.lanes
+        needed = []
+        for byte in range(len(self.i_keep)):
+            lane = 8 * byte // facts.bits
+            behind = 8 * byte + 8 > lanes * facts.bits and facts.reference_bits
+            needed.append(C(1, 1) if behind or lane >= lanes else active > lane)
+        return (Cat(*needed) & ~self.i_keep).any()
 
     def _planes(self, m: Module, letter: str, chosen: dict[str, Value]) -> _Loop:
         """Planes of activations (x) or of weights (w), and the exponent of the weight of each."""

@@ -44,14 +44,14 @@ class Unit(wiring.Component):
         stopping: drop what has not reached the back.
         restart: begin with the first slot of a pass.
         codes: ``codes_valid`` with ``codes``; taken with ``take``.
-        keep, last: tkeep and tlast of that beat (with codes from a stream).
+        keep, last: tkeep and tlast of that beat (with codes from a stream, and no front end before).
         param, param_wrong: decoded parameter words, and a bit a lane whose error could not be corrected.
         take, pass_end: a beat is taken; it is the last of its pass.
         willing: a beat would be worked on if all that it needs were there; ``lacking``: something is not;
         codes_ready: a beat would be taken if its codes were there.
         active, count: lanes of the slot that is due that are active, a bit each; and how many.
         slot, due_slot: slot that is due now, and in the next clock.
-        frame: a beat is taken whose tlast or tkeep is not what it has to be.
+        frame: a beat is taken whose tlast or tkeep is not what it has to be (of those beats).
         sums_*: the aggregation memory (:class:`nmpu_hdl.sums.Sums`).
         sums_used: bit a lane: ``sums_rdata`` is used in this clock.
         res_valid, res_ready, res: residuals (with ``tile.residual``).
@@ -94,7 +94,7 @@ class Unit(wiring.Component):
             **dict.fromkeys(("starved", "empty", "ended"), Out(1)),
             "o": Out(stream.Signature(result_layout(config))),
         }
-        if config.tile.input == "stream":
+        if self._framed:
             members |= {"keep": In(-(-lanes * counts // 8)), "last": In(1)}
         if config.tile.residual:
             members |= {"res_valid": In(1), "res_ready": Out(1), "res": In(lanes * config.output.format.width)}
@@ -103,6 +103,11 @@ class Unit(wiring.Component):
             members |= {"so_valid": Out(1), "so_ready": In(1), "so": Out(lanes * total), "so_last": Out(1)}
             members |= {"so_mark": Out(1)}
         super().__init__(members)
+
+    @property
+    def _framed(self) -> bool:
+        """Whether beats of codes come from outside, with tkeep and tlast, as they are."""
+        return self._config.tile.input == "stream" and not self._config.derived.front_end.present
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
@@ -149,7 +154,7 @@ class Unit(wiring.Component):
         ]
         if config.tile.chain > 1:
             m.d.comb += front.i.payload.mark.eq(mark | (s.first & s.sum_in & self.si_mark))
-        if config.tile.input == "stream":
+        if self._framed:
             width = config.codes.counts * config.derived.operand.width
             # A byte may hold bits of several lanes; it is needed if the lowest of them is active.
             needed = Cat(self.active[8 * byte // width] for byte in range(len(self.keep)))

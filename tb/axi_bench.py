@@ -22,7 +22,7 @@ from golden.protect import coded_width, decode, encode
 from nmpu_hdl.driver import Driver
 from nmpu_hdl.program import Layer, param_words
 
-from .axi_model import Bank, Expected, Step, code_beats, expect, lanes_word, slots_of
+from .axi_model import Bank, Expected, Step, code_beats, expect, lanes_word, pass_beats, slots_of
 from .lite import LiteBus
 from .programs import draw_chain, draw_codes, draw_inputs, draw_params, draw_tables
 from .setup import chance, configuration, record, start_clock
@@ -225,7 +225,7 @@ class AxiBench:
         for v in range(layer.vectors):
             for block in range(layer.blocks):
                 if self.codes:
-                    self.codes.send_nowait(self.pass_frame(inputs.codes[v, block]))
+                    self.codes.send_nowait(self.pass_frame(layer, inputs, v, block))
             for k, part in enumerate(slots_of(config, layer.settings.columns)):
                 if inputs.sums is not None and sums is None:
                     assert self.sums_in
@@ -236,18 +236,19 @@ class AxiBench:
                     word = lanes_word(inputs.residual[v, part], config.output.format.width)
                     self.residuals.send_nowait(self._frame(self.residuals, word))
 
-    def whole_frame(self, codes: Any) -> AxiStreamFrame:
+    def whole_frame(self, beats: Sequence[int]) -> AxiStreamFrame:
         """A pass as a frame that keeps every byte."""
         assert self.codes
-        beats, size = code_beats(self.config, codes), self.codes.byte_lanes
+        size = self.codes.byte_lanes
         return AxiStreamFrame(b"".join(beat.to_bytes(size, "little") for beat in beats))
 
-    def pass_frame(self, codes: Any) -> AxiStreamFrame:
-        """A pass as a frame: its last beat keeps just the bytes of active lanes."""
+    def pass_frame(self, layer: Layer, inputs: LayerInputs, vector: int, block: int) -> AxiStreamFrame:
+        """A pass as a frame: its last beat keeps just the bytes that are needed."""
         assert self.codes
-        data, lanes = self.whole_frame(codes).tdata, self.config.array.lanes
-        left = codes.shape[-1] % lanes or lanes
-        used = -(-left * self.config.codes.counts * self.config.codes.format.width // 8)
+        data = self.whole_frame(pass_beats(self.config, layer, inputs, vector, block)).tdata
+        facts, lanes = self.config.derived.front_end, self.config.array.lanes
+        left = layer.settings.columns % lanes or lanes
+        used = self.codes.byte_lanes if facts.zero else -(-left * facts.bits // 8)
         return AxiStreamFrame(data[: len(data) - self.codes.byte_lanes + used])
 
     def _frame(self, source: AxiStreamSource, word: int, user: int = 0) -> AxiStreamFrame:
@@ -347,7 +348,8 @@ def _pause(target: Any, idle: Iterator[bool] | None) -> None:
         target.set_pause_generator(idle)
 
 
-def random_columns(bench: AxiBench) -> Any:
-    """Codes of a pass over all columns."""
-    config = bench.config
-    return draw_codes(bench.rng, config.codes.format, (config.codes.counts, config.array.columns))
+def random_beats(bench: AxiBench) -> list[int]:
+    """As many beats as there are slots, with any bits in the lanes."""
+    array, bits = bench.config.array, bench.config.derived.front_end.bits
+    size = array.lanes * bits
+    return [int.from_bytes(bench.rng.bytes(-(-size // 8)), "little") & (1 << size) - 1 for _ in range(array.slots)]

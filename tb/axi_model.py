@@ -16,9 +16,10 @@ from golden.protect import coded_width, decode, encode
 from nmpu_hdl.config import NmpuConfig
 from nmpu_hdl.program import Layer, param_words
 
+from .raw import Raw, raw_words
 from .watch import AxisBeat, Write
 
-__all__ = ["Bank", "Expected", "Step", "code_beats", "expect", "lanes_word", "slots_of"]
+__all__ = ["Bank", "Expected", "Step", "code_beats", "completing", "expect", "lanes_word", "pass_beats", "slots_of"]
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -234,3 +235,24 @@ def code_beats(config: NmpuConfig, codes: Ints) -> list[int]:
     """The words of a pass: (counts, columns) to one integer a slot."""
     width = config.codes.format.width
     return [lanes_word(codes[:, part].T.reshape(-1), width) for part in slots_of(config, codes.shape[-1])]
+
+
+def pass_beats(config: NmpuConfig, layer: Layer, inputs: LayerInputs, vector: int, block: int) -> list[int]:
+    """The words of the beats of one pass, in the order in which they are sent.
+
+    What does not count among what a front end takes is drawn, but always the same.
+    """
+    if layer.settings.front is None or inputs.raw is None:
+        return code_beats(config, inputs.codes[vector, block])
+    reference = None if inputs.reference is None else inputs.reference[vector, block][None]
+    raw = Raw(inputs.raw[vector, block][None], reference)
+    return raw_words(np.random.default_rng([vector, block]), config, raw, layer.settings.front)
+
+
+def completing(config: NmpuConfig, layer: Layer) -> Bools:
+    """For each beat of a pass whether it completes the operands of a slot: all do, where there is no front end."""
+    slots, front = layer.slots(config), layer.settings.front
+    steps = 1 if front is None else front.steps(config)
+    beat = np.arange(slots * steps)
+    last: Bools = beat >= slots * (steps - 1) if config.front.order == "pass" else beat % steps == steps - 1
+    return last

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,12 +10,16 @@ from numpy.typing import NDArray
 from golden import LayerInputs, Params
 from nmpu_hdl.config import NmpuConfig
 from nmpu_hdl.formats import Format
+from nmpu_hdl.front_settings import FrontSettings, front_choices
 from nmpu_hdl.program import POOLINGS, Layer, param_words
 from nmpu_hdl.settings import PassSettings
+
+from .raw import draw_front_settings, draw_raw
 
 __all__ = [
     "draw_chain",
     "draw_codes",
+    "draw_front",
     "draw_inputs",
     "draw_layer",
     "draw_params",
@@ -46,7 +50,20 @@ def draw_settings(rng: Rng, config: NmpuConfig, columns: int | None = None) -> P
         activation=rng.choice([str(mode) for mode in config.activation.modes]),
         clip_low=int(rng.integers(out.low, out.high + 1)),
         clip_high=int(rng.integers(out.low, out.high + 1)),
+        front=draw_front(rng, config) if config.derived.front_end.present else None,
     )
+
+
+def draw_front(rng: Rng, config: NmpuConfig, most: int = 24) -> FrontSettings:
+    """Any settings of the front end that take up to ``most`` beats a slot, or the fewest that do if none did so."""
+    for _ in range(100):
+        drawn = draw_front_settings(rng, config)
+        if drawn.steps(config) <= most:
+            return drawn
+    least = {
+        c.name: c.least for c in front_choices(config) if c.name in ("x_planes", "w_planes", "subarrays", "samples")
+    }
+    return FrontSettings.of(config, **(asdict(drawn) | least))
 
 
 def draw_codes(rng: Rng, form: Format, shape: tuple[int, ...]) -> Ints:
@@ -114,11 +131,18 @@ def draw_inputs(rng: Rng, config: NmpuConfig, layer: Layer) -> LayerInputs:
     """Codes, and residuals and a neighbour's sums where the layer takes them."""
     shape, columns = (layer.vectors, layer.blocks, config.codes.counts), layer.settings.columns
     residual = layer.settings.residual is not None and not layer.sum_out
-    return LayerInputs(
+    drawn = LayerInputs(
         draw_codes(rng, config.codes.format, (*shape, columns)),
         draw_codes(rng, config.output.format, (layer.vectors, columns)) if residual else None,
         draw_sums(rng, config, (layer.vectors, columns)) if layer.sum_in else None,
     )
+    front, lead = layer.settings.front, shape[:2]
+    if front is None:
+        return drawn
+    numbers, sums = draw_raw(rng, config, front, columns, layer.vectors * layer.blocks)
+    raw = numbers.reshape(*lead, *numbers.shape[1:])
+    reference = None if sums is None else sums.reshape(*lead, *sums.shape[1:])
+    return LayerInputs.of_raw(config, front, raw, residual=drawn.residual, sums=drawn.sums, reference=reference)
 
 
 def draw_sums(rng: Rng, config: NmpuConfig, shape: tuple[int, ...]) -> Ints:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -57,10 +57,7 @@ def save(
     words = {str(place): encode(config, layer) for place, layer in descriptors.items()}
     about = {"first": first, "layers": len(inputs), "descriptors": words, "image": [f"{word:x}" for word in image]}
     arrays: dict[str, Any] = {
-        f"{name}_{k}": array
-        for k, one in enumerate(inputs)
-        for name, array in (("codes", one.codes), ("residual", one.residual), ("sums", one.sums))
-        if array is not None
+        f"{name}_{k}": array for k, one in enumerate(inputs) for name, array in asdict(one).items() if array is not None
     }
     if tables is not None:
         arrays["tables"] = tables
@@ -72,7 +69,7 @@ def load(path: Path, config: NmpuConfig) -> Replay:
     with np.load(path) as file:
         about = json.loads(str(file["about"]))
         inputs = [
-            LayerInputs(file[f"codes_{k}"], file.get(f"residual_{k}"), file.get(f"sums_{k}"))
+            LayerInputs(**{f.name: file.get(f"{f.name}_{k}") for f in fields(LayerInputs)})
             for k in range(about["layers"])
         ]
         tables = file.get("tables")

@@ -14,8 +14,8 @@ import numpy as np
 
 from nmpu_hdl.program import Layer, descriptor_words
 
-from .axi_bench import AxiBench, random_columns
-from .axi_model import Step, code_beats, expect, lanes_word
+from .axi_bench import AxiBench, random_beats
+from .axi_model import Step, completing, expect, lanes_word
 from .lite import SlaveError
 from .programs import draw_chain, draw_layer
 from .setup import effort
@@ -53,13 +53,14 @@ async def throughput(dut: Any) -> None:
                 vectors = fetch if k % 2 else int(bench.rng.integers(1, 6))
                 layers[place] = replace(layer, vectors=vectors, **plain)
             await bench.run(layers, order, [bench.inputs(layers[place]) for place in order])
-            _check_clocks(bench, [layers[place] for place in order], fetch)
+            if not (config.derived.front_end.present and config.derived.clocked):  # else beats wait for lanes
+                _check_clocks(bench, [layers[place] for place in order], fetch)
 
 
 def _cycles(bench: AxiBench, layer: Layer) -> list[int]:
-    """Clocks that each of a layer's beats takes."""
-    derived, slots = bench.config.derived, layer.slots(bench.config)
-    return [derived.beat_cycles(shift) for shift in layer.shifts for _ in range(slots)] * layer.vectors
+    """Clocks that each of a layer's beats takes; with a front end, of parallel lanes: one."""
+    derived, beats = bench.config.derived, len(completing(bench.config, layer))
+    return [derived.beat_cycles(shift) for shift in layer.shifts for _ in range(beats)] * layer.vectors
 
 
 def _check_clocks(bench: AxiBench, layers: list[Layer], fetch: int) -> None:
@@ -70,19 +71,20 @@ def _check_clocks(bench: AxiBench, layers: list[Layer], fetch: int) -> None:
     last: list[bool] = []
     clock = 0
     for layer in layers:
-        slots = layer.slots(config)
-        beats = slots * layer.blocks * layer.vectors
-        cycles = _cycles(bench, layer)
+        cycles, complete = _cycles(bench, layer), completing(config, layer).tolist()
         wanted += (clock + np.cumsum(cycles)).tolist()
         took += cycles
-        last += [beat // slots % layer.blocks == layer.blocks - 1 for beat in range(beats)]
+        last += [*[False] * (layer.blocks - 1) * len(complete), *complete] * layer.vectors
         clock += sum(cycles) + max(config.derived.layer_gap, fetch - sum(cycles))
     taken = np.array(watch.taken)
     if config.tile.input == "sram":  # reads come before the clocks of a beat, the last of which takes it
         taken = taken + took
     seen = (taken - taken[0] + wanted[0]).tolist()
     assert seen == wanted, f"beats were taken at {seen}, not at {wanted}"
-    late, latency = np.array(watch.given) - taken[np.array(last)], config.derived.depth
+    late, latency = (
+        np.array(watch.given) - taken[np.array(last)],
+        config.derived.depth + config.derived.front_end.present,
+    )
     assert (late == latency).all(), f"results came {late.tolist()} clocks late, not {latency}"
 
 
@@ -144,15 +146,21 @@ async def _run_with_swaps(bench: AxiBench) -> None:
             pass
         bench.active = 1 - bench.active
         await driver._bus.write(driver.map.register("EVENTS").address, 1 << 2)
-    beats = layer.slots(config) * layer.blocks
+    complete = completing(config, layer)
+    beats = len(complete) * layer.blocks
     # irq is two registers behind the exchange, and rises once a swap, for each is cleared before the next.
     clocks = [clock - 2 for clock in watch.raised]
     assert len(clocks) == swaps, f"{swaps} swaps were asked for, and {len(clocks)} made"
     ends = np.array(watch.taken)[beats - 1 :: beats]
     assert len(ends) == layer.vectors
-    used = np.array([begun + sum(clock <= end for clock in clocks) for end in [watch.taken[0] - 1, *ends[:-1]]]) % 2
-    for clock in clocks:
-        assert clock in ends or clock < watch.taken[0] or clock > ends[-1], "the banks were exchanged within a vector"
+    if config.derived.front_end.present:
+        # Operands are taken unseen, those of a vector's last slot before the first slot of the next is complete.
+        until = np.array(watch.taken)[int(complete.argmax()) :: beats].tolist()
+    else:
+        until = [watch.taken[0] - 1, *ends[:-1]]
+        for clock in clocks:
+            assert clock in ends or clock < watch.taken[0] or clock > ends[-1], "the banks were exchanged in mid-vector"
+    used = np.array([begun + sum(clock <= end for clock in clocks) for end in until]) % 2
     expected = expect(config, [Step(layer, inputs, used, marks)], bench.banks, bench.tables)
     await bench.driver.wait(1000)
     await driver._bus.write(driver.map.register("EVENTS").address, 1 << 2)
@@ -175,7 +183,9 @@ async def rewrites_in_mid_run(dut: Any) -> None:
             await bench.run({0: layer}, [0], [bench.inputs(layer)], load=False)
             cycles = _cycles(bench, layer)
             apart = cycles[:-1] if bench.config.tile.input == "sram" else cycles[1:]
-            assert np.diff(bench.watch.taken).tolist() == apart, "a beat was held up"
+            derived = bench.config.derived
+            if not (derived.front_end.present and derived.clocked):
+                assert np.diff(bench.watch.taken).tolist() == apart, "a beat was held up"
             await writer
             bench.banks[1 - bench.active].load(image)
             await bench.swap()
@@ -299,16 +309,16 @@ async def raw_codes(dut: Any) -> None:
             return
         await bench.load_both()
         await bench.load_tables()
-        raw, width = config.codes.counts * config.codes.format.width, config.output.format.width
+        raw, width = config.derived.front_end.bits, config.output.format.width
         parts, lanes = -(-raw // width), config.array.lanes
         for kind in PATTERNS:
             bench.pause(kind)
             await driver.bypass(True)
             bench.watch.forget()
-            passes = [random_columns(bench) for _ in range(3)]
-            for codes in passes:
-                bench.codes.send_nowait(bench.whole_frame(codes))
-            beats = [beat for codes in passes for beat in code_beats(config, codes)]
+            passes = [random_beats(bench) for _ in range(3)]
+            for frame in passes:
+                bench.codes.send_nowait(bench.whole_frame(frame))
+            beats = [beat for frame in passes for beat in frame]
             while len(bench.watch.results) < parts * len(beats):
                 await bench.clocks(1)
             await bench.clocks(4)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import cocotb
 from cocotbext.axi import AxiResp
 
-from nmpu_hdl.program import FIELDS, descriptor_stride, encode, param_words
+from nmpu_hdl.config import NmpuConfig
+from nmpu_hdl.front_settings import FrontSettings, front_choices
+from nmpu_hdl.program import descriptor_fields, descriptor_stride, encode, param_words
 from nmpu_hdl.registers import Register
 
 from .axi_bench import AxiBench
@@ -118,7 +120,7 @@ async def illegal_descriptors(dut: Any) -> None:
         config, driver, rng = bench.config, bench.driver, bench.rng
         await bench.load_both()
         await bench.load_tables()
-        spans = {f.name: f for f in FIELDS}
+        spans = {f.name: f for f in descriptor_fields(config)}
         plain: dict[str, Any] = {"base": 0, "sum_in": False, "sum_out": False}
         drawn = draw_layer(rng, config)
         small = replace(drawn, settings=replace(drawn.settings, columns=1), shifts=drawn.shifts[:1], **plain)
@@ -175,7 +177,17 @@ def _illegal(bench: AxiBench) -> list[dict[str, int]]:
         changes.append({"offset_shift": config.offset.max_shift + 1})
     if tile.address < 24:
         changes += [{name: space} for name in ("in_base", "in_stride", "out_base", "out_stride")]
-    return changes
+    return changes + (_illegal_front(config) if config.derived.front_end.present else [])
+
+
+def _illegal_front(config: NmpuConfig) -> list[dict[str, int]]:
+    """Settings of the front end out of their ranges, and others than the only ones."""
+    choices = {choice.name: choice for choice in front_choices(config)}
+    changes = [{name: 0} for name, choice in choices.items() if choice.least]
+    widths = {f.name: f.width for f in descriptor_fields(config)}
+    changes += [{name: c.most + 1} for name, c in choices.items() if c.most + 1 < 1 << widths[name]]
+    only = {name: int(value) for name, value in asdict(FrontSettings.of(config)).items() if name not in choices}
+    return changes + [{name: value ^ 1} for name, value in only.items()]
 
 
 @cocotb.test()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +14,7 @@ from golden.protect import coded_width
 from nmpu_hdl.program import Layer, param_words
 
 from .axi_bench import AxiBench
-from .axi_model import Step, expect, lanes_word
+from .axi_model import Step, expect, lanes_word, pass_beats
 from .programs import draw_layer
 from .setup import effort
 from .stream import PATTERNS
@@ -206,11 +207,12 @@ async def wrong_frames(dut: Any) -> None:
             await driver.clear()
             await driver.events()
             bench.watch.forget()
-            frames = [bench.pass_frame(codes) for vector in inputs.codes for codes in vector]
+            places = list(itertools.product(range(layer.vectors), range(layer.blocks)))
+            frames = [bench.pass_frame(layer, inputs, v, b) for v, b in places]
             if wrong == "short":  # the last byte is not kept, though it is driven
                 frames[0].tkeep = [1] * (len(frames[0].tdata) - 1) + [0]
             elif wrong == "merged":  # two frames in one: the first tlast lacks
-                whole = [bench.whole_frame(codes) for vector in inputs.codes for codes in vector]
+                whole = [bench.whole_frame(pass_beats(config, layer, inputs, v, b)) for v, b in places]
                 frames = [AxiStreamFrame(bytes(whole[0].tdata) + bytes(whole[1].tdata)), *whole[2:]]
             for frame in frames:
                 bench.codes.send_nowait(frame)
