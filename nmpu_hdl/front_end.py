@@ -67,10 +67,10 @@ class FrontEnd(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         take, complete, ends = Signal(name="take"), Signal(name="complete"), Signal(name="ends")
-        shown = Signal(range(max(self._config.array.slots, 2)), name="shown", reset_less=True)
+        shown = Signal(self._config.derived.front_end.accumulators, name="shown", reset_less=True)
         first = Signal(name="at_first", init=1)
         chosen = self._sample(m, first, take)
-        told, slot, active = self._walk(m, chosen, take, complete, ends)
+        told, here, active = self._walk(m, chosen, take, complete, ends)
         lacking = self._lacking(active) if self._config.derived.tiled else C(0, 1)
         m.d.comb += [
             self.first.eq(first),
@@ -83,10 +83,10 @@ class FrontEnd(wiring.Component):
         with m.If(self.clear):
             m.d.sync += [self.o_valid.eq(0), first.eq(1)]
         with m.Elif(take & complete):
-            m.d.sync += [self.o_valid.eq(1), shown.eq(slot)]
+            m.d.sync += [self.o_valid.eq(1), shown.eq(here)]
         with m.Elif(self.o_ready):
             m.d.sync += self.o_valid.eq(0)
-        self._connect_lanes(m, platform, told, take, slot, shown)
+        self._connect_lanes(m, platform, told, take, here, shown)
         return m
 
     def _sample(self, m: Module, first: Signal, take: Signal) -> dict[str, Value]:
@@ -94,7 +94,8 @@ class FrontEnd(wiring.Component):
         columns = FrontChoice("columns", 1, self._config.array.columns, "")
         chosen: dict[str, Value] = {}
         for choice in (*self._choices, columns):
-            now, held = Signal(choice.width, name=choice.name), Signal(choice.width, name=f"{choice.name}_now")
+            now = Signal(choice.width, name=choice.name)
+            held = Signal(choice.width, name=f"{choice.name}_now", reset_less=True)
             m.d.comb += now.eq(Mux(first, _limited(getattr(self, f"cfg_{choice.name}"), choice), held))
             with m.If(take):
                 m.d.sync += held.eq(now)
@@ -107,27 +108,31 @@ class FrontEnd(wiring.Component):
     def _walk(
         self, m: Module, chosen: dict[str, Value], take: Signal, complete: Signal, ends: Signal
     ) -> tuple[Any, Signal, Value]:
-        """The nested loops: what the lanes are told of the beat that is due, its slot, and how many lanes are active.
+        """The nested loops: what lanes are told of the beat that is due, its accumulator (a bit each), its active lanes.
 
         ``complete``: it is the last of its slot; ``ends``: the last of its pass.
         """
         config, array = self._config, self._config.array
         told = Signal(told_layout(config), name="told")
         slot, gone = Signal(range(max(array.slots, 2)), name="slot"), Signal(range(array.columns + 1), name="gone")
-        last_slot = Signal(name="last_slot")
+        here = Signal(config.derived.front_end.accumulators, name="here")
+        last_slot, begun = Signal(name="last_slot"), Signal(name="begun")
         m.d.comb += last_slot.eq(chosen["columns"] - gone <= array.lanes if array.slots > 1 else 1)
         slots = _Loop(last_slot, ((slot, C(1, 1)), (gone, C(array.lanes))) if array.slots > 1 else ())
         w, x = self._planes(m, "w", chosen), self._planes(m, "x", chosen)
         steps = [self._samples(m, chosen, told), w, x, _counted(m, "subarray", chosen.get("subarrays"))]
         nested = [*steps, slots] if config.front.order == "slot" else [slots, *steps]
+        counting = [loop for loop in steps if loop.counters]
         m.d.comb += [
-            complete.eq(Cat(loop.end for loop in steps).all()),
+            complete.eq(Cat(loop.end for loop in counting).all() if counting else 1),
             ends.eq(complete & last_slot),
-            told.begin.eq(~Cat(loop.begun for loop in steps).any()),
+            begun.eq(Cat(loop.begun for loop in counting).any() if counting else 0),
+            here.eq(Cat(slot == k for k in range(len(here))) if len(here) > 1 else 1),
+            told.onto.eq(Mux(begun, here, 0)),
         ]
         self._signs(m, told, chosen, w, x)
         due: Value = take
-        for loop in nested:
+        for loop in (loop for loop in nested if loop.counters):
             with m.If(due):
                 for counter, step in loop.counters:
                     m.d.sync += counter.eq(Mux(loop.end, 0, counter + step))
@@ -135,7 +140,7 @@ class FrontEnd(wiring.Component):
         with m.If(self.clear):
             m.d.sync += [counter.eq(0) for loop in nested for counter, _ in loop.counters]
         active = Mux(last_slot, chosen["columns"] - gone, array.lanes)
-        return told, slot, active
+        return told, here, active
 
     def _lacking(self, active: Value) -> Value:
         """Whether tkeep takes away a byte that is needed: one that begins in an active lane, or behind the lanes."""
@@ -191,19 +196,22 @@ class FrontEnd(wiring.Component):
             reference = self.i_data[-facts.reference_bits :]
             m.d.comb += told.point.eq(Mux(w.begun, 0, chosen["zero"] * reference))
 
-    def _connect_lanes(self, m: Module, platform: Any, told: Any, take: Signal, slot: Signal, shown: Signal) -> None:
+    def _connect_lanes(self, m: Module, platform: Any, told: Any, take: Signal, here: Signal, shown: Signal) -> None:
+        """``here``, ``shown``: a bit an accumulator, that of the beat and that of the operands on offer."""
         facts = self._config.derived.front_end
+        load = Signal(facts.accumulators, name="load")
+        m.d.comb += load.eq(Mux(take, here, 0))
         lanes = [FrontLane(self._config) for _ in range(self._config.array.lanes)]
         for k, lane in enumerate(lanes):
             place(m, platform, "front_lane", lane, f"front_lane_{k}")
             m.d.comb += [
                 lane.raw.eq(self.i_data.word_select(k, facts.bits)),
                 lane.told.eq(told),
-                lane.take.eq(take),
+                lane.load.eq(load),
                 self.codes.word_select(k, len(lane.codes)).eq(lane.codes),
             ]
             if facts.accumulators > 1:
-                m.d.comb += [lane.slot.eq(slot), lane.shown.eq(shown)]
+                m.d.comb += lane.shown.eq(shown)
 
 
 class _Loop(NamedTuple):
@@ -229,10 +237,8 @@ def _counted(m: Module, name: str, rounds: Value | None) -> _Loop:
 
 def _limited(pins: Value, choice: FrontChoice) -> Value:
     """What :meth:`FrontChoice.resolve` says; what pins cannot show is not compared."""
-    over = pins > choice.most if choice.most < (1 << choice.width) - 1 else C(0, 1)
-    if choice.least:
-        over = over | (pins == 0)
-    return Mux(over, choice.most, pins)
+    odd = [pins > choice.most] * (choice.most < (1 << choice.width) - 1) + [pins == 0] * choice.least
+    return Mux(Cat(*odd).any(), choice.most, pins) if odd else pins
 
 
 def held_name(port: Port) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import C, Cat, Module, Mux, ShapeLike, Signal, Value, signed, unsigned
+from amaranth.hdl import Cat, Module, Mux, ShapeLike, Signal, Value, signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -18,12 +18,13 @@ __all__ = ["FrontLane", "told_layout"]
 def told_layout(config: NmpuConfig) -> data.StructLayout:
     """What all lanes are told of the beat that is due.
 
-    ``begin``: the first of a slot; ``weight``: exponent of its weight; ``minus``: it counts negative; ``w_minus``:
-    (where something is added after that sign) the plane of weights does; ``bipolar``, ``rows``: the settings;
-    ``mask``, ``valid``: (samples) which are there, and how many; ``point``: zero point times sum of activations.
+    ``onto``: a bit an accumulator: add to it, and to nothing if all are 0; ``weight``: exponent of its weight;
+    ``minus``: it counts negative; ``w_minus``: (where something is added after that sign) the plane of weights does;
+    ``bipolar``, ``rows``: the settings; ``mask``, ``valid``: (samples) which are there, and how many; ``point``: zero
+    point times sum of activations.
     """
     facts, front = config.derived.front_end, config.front
-    told: dict[str, ShapeLike] = {"begin": 1}
+    told: dict[str, ShapeLike] = {"onto": facts.accumulators}
     if sum(facts.reach):
         told["weight"] = range(sum(facts.reach) + 1)
     if front.signed:
@@ -52,22 +53,20 @@ class FrontLane(wiring.Component):
     Attributes:
         raw: what the beat carries for this lane.
         told: :func:`told_layout`.
-        take: the beat is taken.
-        slot: its slot, (where there is an accumulator for each).
-        shown: the slot whose operands are shown, likewise.
+        load: a bit an accumulator: the beat is taken, and is one of its slot.
+        shown: a bit an accumulator (where there are several): the one that is shown.
         codes: operands in ``derived.operand``, ``p`` (or ``x``) lowest.
     """
 
     def __init__(self, config: NmpuConfig) -> None:
         self._config = config
         facts = config.derived.front_end
-        where = {"slot": In(range(facts.accumulators)), "shown": In(range(facts.accumulators))}
         super().__init__(
             {
                 "raw": In(facts.bits),
                 "told": In(told_layout(config)),
-                "take": In(1),
-                **(where if facts.accumulators > 1 else {}),
+                "load": In(facts.accumulators),
+                **({"shown": In(facts.accumulators)} if facts.accumulators > 1 else {}),
                 "codes": Out(facts.operands * facts.operand.width),
             }
         )
@@ -127,26 +126,25 @@ class FrontLane(wiring.Component):
         m.d.comb += term.eq(weighted)
         kept = [Signal(shape(number), name=f"sum_{operand}_{k}", reset_less=True) for k in range(facts.accumulators)]
         before, total = Signal(shape(number), name=f"before_{operand}"), Signal(shape(number), name=f"total_{operand}")
-        held: Value = kept[0] if facts.accumulators == 1 else data_at(kept, self.slot)
-        m.d.comb += before.eq(Mux(self.told.begin, 0, held))
+        m.d.comb += before.eq(_chosen(kept, self.told.onto))
         if self._config.front.signed:
             minus = self.told.minus  # it goes into the carry: one adder adds and subtracts
             inverted = term.as_unsigned() ^ minus.replicate(number.width)
             m.d.comb += total.eq((Cat(minus, before) + Cat(minus, inverted))[1 : number.width + 1])
         else:
             m.d.comb += total.eq(before + term)
-        for k, register in enumerate(kept):
-            here = self.take if facts.accumulators == 1 else self.take & (self.slot == k)
-            with m.If(here):
+        for load, register in zip(self.load, kept, strict=True):
+            with m.If(load):
                 m.d.sync += register.eq(total)
-        return (kept[0] if facts.accumulators == 1 else data_at(kept, self.shown)).as_unsigned()
+        return kept[0].as_unsigned() if len(kept) == 1 else _chosen(kept, self.shown)
 
 
-def data_at(words: list[Signal], index: Value) -> Value:
-    """The word of that index."""
-    result: Value = C(0, len(words[0]))
-    for k, word in enumerate(words):
-        result = result | Mux(index == k, word.as_unsigned(), 0)
+def _chosen(words: list[Signal], which: Value) -> Value:
+    """The word whose bit is 1, or 0 if none is."""
+    each = [Mux(bit, word.as_unsigned(), 0) for bit, word in zip(which, words, strict=True)]
+    result: Value = each[0]
+    for one in each[1:]:
+        result = result | one
     return result
 
 

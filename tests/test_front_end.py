@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
+from amaranth.hdl import Module, Signal
+from amaranth.sim import Simulator
 
 from golden import forward
+from golden.front_end import front_end, step_weights
 from nmpu_hdl.config import NmpuConfig
+from nmpu_hdl.front_settings import FrontSettings, front_choices
+from nmpu_hdl.popcount import popcount
 from nmpu_hdl.presets import load
+from nmpu_hdl.settings import PassSettings
 from tb.raw import draw_front_settings, draw_raw, raw_words
-from tests.draw import draw_params, draw_settings
-from tests.hardware import run
+
+from .draw import draw_params, draw_settings
+from .hardware import run
 
 BITS = ["codes.source=planes", "codes.counts=1", "front.input=bits"]
 COUNTED = ["codes.source=planes", "codes.counts=1"]
@@ -84,3 +94,162 @@ def test_passes_through_the_hardware_equal_golden(name: str) -> None:
 @pytest.mark.parametrize("name", ["slices", "planes_zero", "samples_all"])
 def test_however_lanes_are_built(name: str, how: str) -> None:
     passes_agree(configured(name, *HOW[how]), np.random.default_rng(7), 5)
+
+
+# -- golden --
+
+
+def written_out(config: NmpuConfig, raw: np.ndarray, s: FrontSettings, reference: np.ndarray | None) -> list[list[int]]:
+    """docs/front.md with plain integers, number by number: (counts, columns)."""
+    counts, columns, beside = config.codes.counts, raw.shape[-1], config.derived.front_end.beside
+    sums = [[0] * columns for _ in range(counts)]
+    for r, m, k in itertools.product(range(s.subarrays), range(s.x_planes), range(s.w_planes * beside)):
+        minus = (s.x_signed and m == s.x_planes - 1) != (s.w_signed and k == s.w_planes * beside - 1)
+        weight = (-1 if minus else 1) * 2 ** (s.x_step * m + s.w_step * k)
+        for c, n in itertools.product(range(counts), range(columns)):
+            if config.codes.source == "slices":
+                amount = int(raw[r, m, k, c, n])
+            elif config.codes.source == "planes":
+                amount = s.rows - 2 * int(raw[r, m, k, n]) if s.bipolar else int(raw[r, m, k, n])
+            else:
+                amount = sum((2 * int(bit) - 1) if s.bipolar else int(bit) for bit in raw[r, m, k, :, n])
+            sums[c][n] += weight * amount
+        if reference is not None and k == 0:
+            sign = -1 if s.x_signed and m == s.x_planes - 1 else 1
+            point = s.zero * sign * 2 ** (s.x_step * m) * int(reference[r, m])
+            sums[0] = [value - point for value in sums[0]]
+    return sums
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_golden_equals_sums_written_out(name: str) -> None:
+    config, rng = configured(name), np.random.default_rng(5)
+    for _ in range(12):
+        settings = draw_front_settings(rng, config)
+        raw = draw_raw(rng, config, settings, 5)
+        reference = None if raw.reference is None else raw.reference[0]
+        got = front_end(config, raw.numbers[0], settings, reference)
+        assert got.tolist() == written_out(config, raw.numbers[0], settings, reference)
+
+
+def extreme(config: NmpuConfig, settings: FrontSettings) -> tuple[np.ndarray, np.ndarray | None]:
+    """What gives the largest operand in column 0 and the least in column 1."""
+    facts, form = config.derived.front_end, config.codes.format
+    up = np.stack([step_weights(config, settings) > 0, step_weights(config, settings) < 0], axis=-1)
+    up = np.broadcast_to(up, (settings.subarrays, *up.shape))  # (S, M, K, columns)
+    if config.codes.source == "samples":
+        return np.repeat(up[..., None, :], settings.samples, axis=-2).astype(int), None
+    if config.codes.source == "slices":
+        codes = np.where(up, form.high, form.low)
+        return np.repeat(codes[..., None, :], config.codes.counts, axis=-2), None
+    reference = np.zeros((settings.subarrays, settings.x_planes), int)
+    if settings.x_signed:
+        reference[:, -1] = (1 << facts.reference_bits) - 1
+    return np.where(up != settings.bipolar, facts.most, 0), reference if facts.zero else None
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_the_range_of_an_operand_is_reached_and_not_left(name: str) -> None:
+    config = configured(name)
+    number, choices = config.derived.operand, {choice.name: choice for choice in front_choices(config)}
+    flags = [n for n in choices if n in ("x_signed", "w_signed", "bipolar", "zero")]
+    seen = []
+    for chosen in itertools.product((0, 1), repeat=len(flags)):
+        settings = FrontSettings.of(config, **{n: choices[n].most * on for n, on in zip(flags, chosen, strict=True)})
+        raw, reference = extreme(config, settings)
+        seen += front_end(config, raw, settings, reference)[0].tolist()
+    assert number.low <= min(seen)
+    assert max(seen) <= number.high
+    if "rows" not in choices:
+        assert max(seen) == number.high
+        if not config.derived.front_end.zero:
+            assert min(seen) == number.low
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        (["codes.source=planes"], "codes.counts = 2: codes.source = planes has one a column; 1 would do"),
+        (
+            ["codes.source=planes", "codes.counts=1", "codes.format=SQ4.0"],
+            "codes.format = SQ4.0: counts of a plane are whole; UQ4.0 would do",
+        ),
+        (
+            ["codes.source=slices", "front.samples=4"],
+            "front.samples = 4 means nothing with codes.source = slices; codes.source = samples would do",
+        ),
+        (
+            ["codes.source=slices", "front.bits=4"],
+            "front.bits = 4: nothing is counted with codes.source = slices; codes.source = samples would do",
+        ),
+        (
+            ["codes.source=slices", "front.beside=2", "front.weights=runtime"],
+            "front.weights = runtime: slices that arrive together (front.beside = 2) have fixed weights; "
+            "static would do",
+        ),
+        (
+            ["codes.source=slices", "arithmetic.kind=fp16"],
+            "arithmetic.kind = fp16: codes.source = slices is for fixed point; fixed would do",
+        ),
+        (
+            ["codes.source=slices", "tile.kind=axi", "how.stages=2", "tile.input=sram"],
+            "tile.input = sram: codes.source = slices comes as a stream; stream would do",
+        ),
+        (
+            ["codes.source=slices", "front.x_planes=16", "front.x_bits=8"],
+            "the value 'operand' would take 125 bits, the most is 62; fewer front.x_planes, front.w_planes, "
+            "front.subarrays or front.samples would do",
+        ),
+    ],
+)
+def test_refusals(settings: list[str], complaint: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(complaint)}$"):
+        load(preset_name="tiny", settings=settings)
+
+
+def test_settings_out_of_range_are_refused() -> None:
+    config = configured("planes_zero")
+    for name, value, said in (
+        ("x_planes", 4, "x_planes = 4 is outside 1..3"),
+        ("zero", 16, "zero = 16 is outside 0..15"),
+        ("x_step", 2, "x_step = 2 is not built in; 1 is"),
+        ("samples", 2, "samples = 2 is not built in; 1 is"),
+        ("odd", 2, "there is no setting 'odd' of the front end"),
+    ):
+        with pytest.raises(ValueError, match=re.escape(said)):
+            FrontSettings.of(config, **{name: value})
+    with pytest.raises(ValueError, match=re.escape("codes.source = counts has no front end")):
+        PassSettings.of(load(preset_name="tiny"), front=FrontSettings())
+    settings = FrontSettings.of(config)
+    good = draw_raw(np.random.default_rng(1), config, settings, 3)
+    for raw, reference, said in (
+        (good.numbers[0, 0], None, "does not end in (1, 3, 4, 3)"),
+        (good.numbers[0] + 16, good.reference, "is outside UQ4.0 (0..15)"),
+        (good.numbers[0], None, "front.zero = 4 needs sums of activations"),
+        (good.numbers[0], good.reference, "sums of activations of shape (1, 1, 3) are not (1, 3)"),
+    ):
+        with pytest.raises(ValueError, match=re.escape(said)):
+            front_end(config, raw, settings, reference)
+
+
+# -- population counts --
+
+
+@pytest.mark.parametrize("bits", range(1, 13))
+def test_population_counts(bits: int) -> None:
+    """Of every word, as wide as the largest count; no more adders than bits."""
+    word, count, m = Signal(bits), Signal(bits.bit_length()), Module()
+    total = popcount(m, list(word))
+    assert len(total) == bits.bit_length()
+    m.d.comb += count.eq(total)
+    got: list[int] = []
+
+    async def all_words(ctx: Any) -> None:
+        for value in range(1 << bits):
+            ctx.set(word, value)
+            got.append(ctx.get(count))
+
+    simulator = Simulator(m)
+    simulator.add_testbench(all_words)
+    simulator.run()
+    assert got == [value.bit_count() for value in range(1 << bits)]
