@@ -13,6 +13,7 @@ from .cuts import cuts
 from .float_steps import float_steps, spread
 from .formats import MAX_INNER_WIDTH, Activation, Format, Number, Overflow, Rounding
 from .front_facts import FrontFacts
+from .front_settings import FrontSettings
 
 if TYPE_CHECKING:
     from .config import NmpuConfig
@@ -339,8 +340,16 @@ class Derived:
         return self._config.array.columns // self.built
 
     def pass_cycles(self, columns: int, shift: int | None = None) -> int:
-        """Clocks from the first beat of a pass over ``columns`` columns to its last result, if nothing stalls."""
-        return -(-columns // self._config.array.lanes) * self.beat_cycles(shift) + self.depth
+        """Clocks from the first beat of a pass over ``columns`` columns to its last result, if nothing stalls.
+
+        With a front end the pass has as many steps as its settings allow, and no beat is taken while a slot's operands
+        wait for lanes that take several clocks.
+        """
+        slots = -(-columns // self._config.array.lanes)
+        if not self.front_end.present:
+            return slots * self.beat_cycles(shift) + self.depth
+        steps = FrontSettings.of(self._config).steps(self._config)
+        return slots * (steps + self.beat_cycles(shift) - 1) + self.depth + 1
 
     # -- legality --
 
@@ -353,6 +362,7 @@ class Derived:
         if self.floating:  # no inner value of its model depends on the configuration
             return
         narrower = {
+            "product": "a smaller scale.format or codes.format, or fewer steps of the front end",
             "shifted": "a smaller guard, scale.format or codes.format, or a larger shift.min",
             "affine": "a smaller offset.format or offset.max_shift",
             "total": "fewer tile.blocks or a shorter tile.chain",

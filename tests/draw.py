@@ -24,6 +24,7 @@ __all__ = [
     "draw_codes",
     "draw_config",
     "draw_float_config",
+    "draw_front_config",
     "draw_inputs",
     "draw_layer",
     "draw_params",
@@ -46,6 +47,52 @@ def draw_config(rng: Rng, lanes: int = 2, slots: int = 2) -> NmpuConfig:
         except ValueError as error:
             if "would take" not in str(error):
                 raise
+
+
+def draw_front_config(rng: Rng, lanes: int = 2, slots: int = 2, *, tiled: bool = False) -> NmpuConfig:
+    """As :func:`draw_config`, or :func:`draw_tile_config`, with a front end from anywhere in the accepted space."""
+    while True:
+        fields = _fields(rng, lanes, slots)
+        source = str(rng.choice(["slices", "planes", "samples"]))
+        front = _front(rng, source)
+        if source != "slices":
+            form = Format(False, int(rng.integers(2, 11)), 0)
+            fields["codes"] = {"counts": 1, "format": form if source == "planes" else fields["codes"]["format"]}
+        fields |= {"front": front, "codes": fields["codes"] | {"source": source}}
+        if tiled:
+            fields["how"]["stages"] = int(rng.integers(2, 5))
+            fields["tile"] = _tile(rng, fields["output"]) | {"input": "stream"}
+        fields["how"] |= {"built": 0 if tiled else _built(rng, lanes), **_architecture(rng, fields["codes"]["counts"])}
+        try:
+            return build(fields)
+        except ValueError as error:
+            if "would take" not in str(error):
+                raise
+
+
+def _front(rng: Rng, source: str) -> dict[str, Any]:
+    """The table ``[front]``: numbers of steps mostly small, so that passes are short."""
+
+    def few(most: int) -> int:
+        return int(rng.choice([1, 2, 3, int(rng.integers(1, most + 1))]))
+
+    front: dict[str, Any] = {
+        "x_planes": few(16),
+        "w_planes": few(16),
+        "x_bits": int(rng.integers(0, 5)),
+        "w_bits": int(rng.integers(0, 5)),
+        "weights": str(rng.choice(["static", "runtime"])),
+        "signed": bool(rng.integers(2)),
+        "subarrays": few(64),
+        "order": str(rng.choice(["slot", "pass"])),
+    }
+    if source == "slices":
+        return front | ({"beside": int(rng.integers(1, 9)), "weights": "static"} if rng.integers(2) else {})
+    front["values"] = [["unipolar"], ["bipolar"], ["bipolar", "unipolar"]][int(rng.integers(3))]
+    if source == "samples":
+        return front | {"bits": few(20), "samples": few(60)}
+    front |= {"rows": int(rng.integers(1, 1025)), "zero": int(rng.integers(0, 9) * rng.integers(2))}
+    return front | ({"input": "bits", "bits": int(rng.integers(1, 40))} if rng.integers(2) else {})
 
 
 def draw_float_config(rng: Rng, lanes: int = 2, slots: int = 2) -> NmpuConfig:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import re
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,7 @@ from nmpu_hdl.presets import load
 from nmpu_hdl.settings import PassSettings
 from tb.raw import draw_front_settings, draw_raw, raw_words
 
-from .draw import draw_params, draw_settings
+from .draw import draw_front_config, draw_params, draw_settings
 from .hardware import run
 
 BITS = ["codes.source=planes", "codes.counts=1", "front.input=bits"]
@@ -74,8 +73,9 @@ def passes_agree(config: NmpuConfig, rng: np.random.Generator, count: int) -> No
     params = draw_params(rng, config)
     passes, expected = [], []
     for _ in range(count):
-        front = draw_front_settings(rng, config)
-        settings = replace(draw_settings(rng, config, int(rng.integers(1, config.array.columns + 1))), front=front)
+        settings = draw_settings(rng, config, int(rng.integers(1, config.array.columns + 1)))
+        front = settings.front
+        assert front is not None
         raw = draw_raw(rng, config, front, settings.columns)
         passes.append((raw_words(rng, config, raw, front), settings))
         expected.append(forward(config, raw.operands(config, front)[0], params.first(settings.columns), settings))
@@ -88,6 +88,12 @@ def passes_agree(config: NmpuConfig, rng: np.random.Generator, count: int) -> No
 @pytest.mark.parametrize("name", CONFIGS)
 def test_passes_through_the_hardware_equal_golden(name: str) -> None:
     passes_agree(configured(name), np.random.default_rng(len(name)), 12)
+
+
+@pytest.mark.parametrize("seed", [*range(12), *(pytest.param(n, marks=pytest.mark.deep) for n in range(12, 200))])
+def test_drawn_configurations(seed: int) -> None:
+    rng = np.random.default_rng([seed, 5])
+    passes_agree(draw_front_config(rng, int(rng.integers(1, 4)), int(rng.integers(1, 4))), rng, 6)
 
 
 @pytest.mark.parametrize("how", HOW)
