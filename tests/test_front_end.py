@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import re
+import warnings
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ from amaranth.sim import Simulator
 from golden import forward
 from golden.front_end import front_end, step_weights
 from nmpu_hdl.config import NmpuConfig
+from nmpu_hdl.front_end import FrontEnd
 from nmpu_hdl.front_settings import FrontSettings, front_choices
 from nmpu_hdl.popcount import popcount
 from nmpu_hdl.presets import load
@@ -88,6 +91,77 @@ def passes_agree(config: NmpuConfig, rng: np.random.Generator, count: int) -> No
 @pytest.mark.parametrize("name", CONFIGS)
 def test_passes_through_the_hardware_equal_golden(name: str) -> None:
     passes_agree(configured(name), np.random.default_rng(len(name)), 12)
+
+
+def operands_of(
+    config: NmpuConfig, passes: list[tuple[list[int], PassSettings]], rng: np.random.Generator
+) -> list[int]:
+    """The words of operands that the front end alone gives, with random gaps and stalls."""
+    dut, given = FrontEnd(config), list[int]()
+    expected = sum(-(-s.columns // config.array.lanes) for _, s in passes)
+
+    async def source(ctx: Any) -> None:
+        ctx.set(dut.go, 1)
+        for words, settings in passes:
+            assert settings.front is not None
+            for name, value in {"columns": settings.columns, **asdict(settings.front)}.items():
+                if hasattr(dut, f"cfg_{name}"):
+                    ctx.set(getattr(dut, f"cfg_{name}"), int(value))
+            for k, word in enumerate(words):
+                while rng.integers(4) == 0:
+                    await ctx.tick()
+                ctx.set(dut.i_valid, 1)
+                ctx.set(dut.i_data, word)
+                ctx.set(dut.i_last, k == len(words) - 1)
+                *_, wrong = await ctx.tick().sample(dut.frame).until(dut.i_ready)
+                assert not wrong
+                ctx.set(dut.i_valid, 0)
+
+    async def sink(ctx: Any) -> None:
+        while len(given) < expected:
+            ctx.set(dut.o_ready, int(rng.integers(3) > 0))
+            *_, ready, valid, codes = await ctx.tick().sample(dut.o_ready, dut.o_valid, dut.codes)
+            if ready and valid:
+                given.append(codes)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        simulator = Simulator(dut)
+    simulator.add_clock(1e-9)
+    simulator.add_testbench(source)
+    simulator.add_testbench(sink)
+    simulator.run()
+    return given
+
+
+def operands_agree(config: NmpuConfig, rng: np.random.Generator, count: int) -> None:
+    """Operands of the front end alone equal golden's in every bit, those of lanes that are not active aside."""
+    width, lanes, passes, wanted = config.derived.operand.width, config.array.lanes, [], list[int]()
+    for _ in range(count):
+        settings = draw_settings(rng, config, int(rng.integers(1, config.array.columns + 1)))
+        assert settings.front is not None
+        raw = draw_raw(rng, config, settings.front, settings.columns)
+        passes.append((raw_words(rng, config, raw, settings.front), settings))
+        columns = raw.operands(config, settings.front)[0].T & (1 << width) - 1  # (columns, counts)
+        wanted += [int(code) for code in columns.reshape(-1)]
+    got, words = list[int](), iter(operands_of(config, passes, rng))
+    for _, settings in passes:
+        for start in range(0, settings.columns, lanes):
+            word, active = next(words), min(lanes, settings.columns - start) * config.codes.counts
+            got += [word >> k * width & (1 << width) - 1 for k in range(active)]
+    assert got == wanted
+    assert len(set(got)) >= min(3, len(got) // 4)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_operands_equal_golden(name: str) -> None:
+    operands_agree(configured(name), np.random.default_rng(8), 12)
+
+
+@pytest.mark.parametrize("seed", [*range(12), *(pytest.param(n, marks=pytest.mark.deep) for n in range(12, 200))])
+def test_operands_of_drawn_configurations(seed: int) -> None:
+    rng = np.random.default_rng([seed, 9])
+    operands_agree(draw_front_config(rng, int(rng.integers(1, 4)), int(rng.integers(1, 4))), rng, 6)
 
 
 @pytest.mark.parametrize("seed", [*range(12), *(pytest.param(n, marks=pytest.mark.deep) for n in range(12, 200))])
