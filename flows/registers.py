@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from nmpu_hdl import __version__
 from nmpu_hdl.capabilities import lane_space, sub_words
 from nmpu_hdl.config import NmpuConfig
-from nmpu_hdl.program import FIELDS, SHIFTS_FROM, descriptor_stride, descriptor_words, param_words
+from nmpu_hdl.program import SHIFTS_FROM, descriptor_fields, descriptor_stride, descriptor_words, param_words
 from nmpu_hdl.registers import Field, register_map
 
 from .tool import run, write_atomic, write_together
@@ -155,8 +155,9 @@ def _render(template: str, config: NmpuConfig) -> str:
         "map": register_map(config),
         "PROPERTIES": _PROPERTIES,
         "ACCESS": _ACCESS,
-        "FIELDS": FIELDS,
+        "FIELDS": descriptor_fields(config),
         "SHIFTS_FROM": SHIFTS_FROM,
+        "shifts_to": SHIFTS_FROM + (config.tile.blocks - 1) // 4,
         "words": descriptor_words(config),
         "stride": descriptor_stride(config),
         "param_words": param_words(config),

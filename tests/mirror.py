@@ -30,6 +30,15 @@ CONFIGS = {
             *("tile.descriptors=5", "tile.sets=3", "tile.input=sram", "tile.table=3"),
         ],
     ),
+    # Registers and descriptor words of a front end.
+    "front": load(
+        preset_name="tiny",
+        settings=[
+            *TILE,
+            *("codes.source=planes", "codes.counts=1", "front.input=bits", "front.bits=5", "front.x_planes=3"),
+            *("front.values=unipolar,bipolar", "front.zero=2", "front.weights=runtime"),
+        ],
+    ),
     # One lane, and a column of four sub-words, the highest without a bit.
     "long": load(
         preset_name="wide",
