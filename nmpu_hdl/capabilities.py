@@ -11,7 +11,13 @@ from .program import descriptor_stride, descriptor_words, param_words
 if TYPE_CHECKING:
     from .config import NmpuConfig
 
-__all__ = ["Capability", "Constant", "capabilities", "lane_space", "sub_words"]
+__all__ = ["FRONT", "SOURCES", "Capability", "Constant", "capabilities", "lane_space", "sub_words"]
+
+SOURCES = ("counts", "slices", "planes", "samples")
+"""``codes.source`` by its number."""
+
+FRONT = ("CAP_FRONT", "CAP_PLANES", "CAP_SAMPLES")
+"""Registers that only a unit with a front end has."""
 
 
 class Constant(NamedTuple):
@@ -76,6 +82,7 @@ def _formats(config: NmpuConfig) -> list[Capability]:
     """Codes and parameters."""
     tile, shift = config.tile, config.shift
     granularity = ("layer", "column", "fixed").index(shift.granularity)
+    source = SOURCES.index(config.codes.source)
     return [
         Capability(
             "CAP_ARRAY",
@@ -92,6 +99,7 @@ def _formats(config: NmpuConfig) -> list[Capability]:
                 *_form(config.codes.format, "codes"),
                 Constant("counts", 16, 2, config.codes.counts, "counts a column"),
                 Constant("sram", 20, 1, tile.input == "sram", "codes are read from an SRAM"),
+                Constant("source", 24, 2, source, "0 codes; with a front end 1 slices, 2 planes, 3 samples"),
             ),
         ),
         Capability("CAP_SCALE", "scales", _form(config.scale.format, "scales")),
@@ -230,14 +238,12 @@ def _front(config: NmpuConfig) -> list[Capability]:
     front, facts = config.front, config.derived.front_end
     if not facts.present:
         return []
-    source = ("counts", "slices", "planes", "samples").index(config.codes.source)
     values = sum(1 << value for value in set(facts.bipolar))
     return [
         Capability(
             "CAP_FRONT",
             "the front end",
             (
-                Constant("source", 0, 2, source, "1 slices, 2 planes, 3 samples"),
                 Constant("counted", 2, 1, facts.counted, "a beat carries bits, which the unit counts"),
                 Constant("slots_first", 3, 1, front.order == "slot", "all steps of a slot, then the next slot"),
                 Constant("signed", 4, 1, front.signed, "x_signed and w_signed can be chosen"),

@@ -108,7 +108,7 @@ class FrontEnd(wiring.Component):
     def _walk(
         self, m: Module, chosen: dict[str, Value], take: Signal, complete: Signal, ends: Signal
     ) -> tuple[Any, Signal, Value]:
-        """The nested loops: what lanes are told of the beat that is due, its accumulator (a bit each), its active lanes.
+        """The nested loops: what lanes are told of the beat that is due, its accumulator (a bit each), active lanes.
 
         ``complete``: it is the last of its slot; ``ends``: the last of its pass.
         """

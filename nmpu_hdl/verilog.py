@@ -18,6 +18,7 @@ from amaranth.lib import wiring
 from . import __version__
 from .axi import NmpuAxi
 from .config import NmpuConfig
+from .front_settings import FrontSettings, front_choices
 from .macros import macros
 from .modules import ModuleLibrary
 from .ports import top_name, top_ports
@@ -98,7 +99,7 @@ def manifest(config: NmpuConfig) -> dict[str, Any]:
             "slots": config.array.slots,
             "cycles_a_beat": derived.beat_cycles(),
             "counts": config.codes.counts,
-            "code_width": config.codes.format.width,
+            "code_width": 1 if derived.front_end.counted else config.codes.format.width,
             "output_width": config.output.format.width,
         },
         "parameters": {
@@ -118,6 +119,7 @@ def manifest(config: NmpuConfig) -> dict[str, Any]:
             ],
             "memory": config.how.memory,
         },
+        **({"front_end": _front_manifest(config)} if derived.front_end.present else {}),
         **(_tile_manifest(config) if derived.tiled else {}),
         "latency_cycles": derived.latency,
         "pass_cycles": derived.pass_cycles(config.array.columns),
@@ -126,6 +128,47 @@ def manifest(config: NmpuConfig) -> dict[str, Any]:
         "versions": {"nmpu-hdl": __version__, "amaranth": version("amaranth"), "yosys": version("pyosys")},
         "config": json.loads(config.model_dump_json()),
     }
+
+
+def _front_manifest(config: NmpuConfig) -> dict[str, Any]:
+    """What only a unit with a front end has: what its beats carry, how many a slot takes, and what it makes of them."""
+    facts, operand, lanes = config.derived.front_end, config.derived.operand, config.array.lanes
+    reference = {"lsb": lanes * facts.bits, "width": facts.reference_bits}
+    return {
+        "source": config.codes.source,
+        "order": config.front.order,
+        "steps": FrontSettings.of(config).steps(config),
+        "beat": {
+            "bits": facts.beat_bits,
+            "lane_bits": facts.bits,
+            "fields": _lane_fields(config),
+            "reference": reference if facts.zero else None,
+        },
+        "operand": {
+            "low": operand.low,
+            "high": operand.high,
+            "fraction": operand.fraction,
+            "width": operand.width,
+            "format": str(operand),
+        },
+        "settings": [{"port": f"cfg_{c.name}", "least": c.least, "most": c.most} for c in front_choices(config)],
+    }
+
+
+def _lane_fields(config: NmpuConfig) -> list[dict[str, Any]]:
+    """What a beat carries for a lane, from its lowest bit on."""
+    facts, form = config.derived.front_end, config.codes.format
+    if facts.counted:
+        name = "samples" if config.codes.source == "samples" else "bits"
+        return [{"name": name, "lsb": 0, "width": facts.bits, "signed": False}]
+    if config.codes.source == "planes":
+        return [{"name": "count", "lsb": 0, "width": form.width, "signed": form.signed}]
+    operands = "pn" if facts.operands == 2 else "x"
+    names = [f"{letter}_{k}" for letter in operands for k in range(facts.beside)]
+    return [
+        {"name": name, "lsb": k * form.width, "width": form.width, "signed": form.signed}
+        for k, name in enumerate(names)
+    ]
 
 
 def _tile_manifest(config: NmpuConfig) -> dict[str, Any]:

@@ -35,7 +35,14 @@ CONFIGS = {
         preset_name="tiny",
         settings=[
             *TILE,
-            *("codes.source=planes", "codes.counts=1", "front.input=bits", "front.bits=5", "front.x_planes=3"),
+            *(
+                "array.columns=10",
+                "codes.source=planes",
+                "codes.counts=1",
+                "front.input=bits",
+                "front.bits=5",
+                "front.x_planes=3",
+            ),
             *("front.values=unipolar,bipolar", "front.zero=2", "front.weights=runtime"),
         ],
     ),

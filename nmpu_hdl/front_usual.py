@@ -1,0 +1,36 @@
+"""The settings of a front end that a measurement of power takes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from .front_settings import FrontSettings
+
+if TYPE_CHECKING:
+    from .config import NmpuConfig
+
+__all__ = ["pass_clocks", "usual_front"]
+
+_STEPS = 256
+"""Beats of a slot, at the most if fewer sub-arrays do it: gates take long to simulate, and sub-arrays are all alike."""
+
+
+def usual_front(config: NmpuConfig) -> FrontSettings:
+    """The largest settings, but for as many sub-arrays as keep a slot at 256 beats, and at least one.
+
+    Args:
+        config: one with a front end.
+    """
+    settings = FrontSettings.of(config)
+    each = settings.steps(config) // settings.subarrays
+    return replace(settings, subarrays=min(settings.subarrays, max(1, _STEPS // each)))
+
+
+def pass_clocks(config: NmpuConfig) -> int:
+    """Clocks from the first beat of a pass over all columns to the first of the next, if nothing stalls; of a front
+    end: with :func:`usual_front`."""
+    clocks = config.derived.beat_cycles()
+    if config.derived.front_end.present:
+        clocks += usual_front(config).steps(config) - 1
+    return config.array.slots * clocks
