@@ -15,8 +15,8 @@ import pytest
 from nmpu_hdl.driver import Driver
 from nmpu_hdl.macros import macros
 from nmpu_hdl.ports import top_ports
-from nmpu_hdl.presets import load
-from nmpu_hdl.program import FIELDS, SHIFTS_FROM, descriptor_words
+from nmpu_hdl.presets import PRESETS, load
+from nmpu_hdl.program import FIELDS, SHIFTS_FROM, DescriptorField, descriptor_words
 from nmpu_hdl.registers import register_map
 from nmpu_hdl.verilog import emit
 
@@ -61,25 +61,31 @@ def test_gap_between_layers(vectors: int) -> None:
 # -- tables --
 
 
-def first_table(heading: str) -> list[list[str]]:
-    """Cells of the rows of the first table of a section of docs/tile.md."""
-    section = TILE.split(f"\n## {heading}\n")[1].split("\n## ")[0]
-    table = next(block for block in section.strip().split("\n\n") if block.startswith("|"))
-    return [[cell.strip() for cell in row.strip("|").split("|")] for row in table.splitlines()[2:]]
+def first_table(heading: str, page: str = TILE) -> list[list[str]]:
+    """Cells of the rows of the first table of a section of a page, docs/tile.md unless told."""
+    return tables(heading, page)[0]
+
+
+def tables(heading: str, page: str) -> list[list[list[str]]]:
+    """Cells of the rows of all tables of a section of a page."""
+    section = page.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    found = [block for block in section.strip().split("\n\n") if block.startswith("|")]
+    return [[[cell.strip() for cell in row.strip("|").split("|")] for row in t.splitlines()[2:]] for t in found]
+
+
+def field_row(field: DescriptorField, start: int = 0) -> list[str]:
+    """The line of a field of the descriptor, its word counted from ``start``."""
+    return [
+        str(field.word - start),
+        f"{field.lsb + field.width - 1}:{field.lsb}" if field.width > 1 else str(field.lsb),
+        f"`{field.name}`",
+        field.about + (", two's complement" if field.signed else ""),
+    ]
 
 
 def test_descriptor_fields() -> None:
-    wanted = [
-        [
-            str(f.word),
-            f"{f.lsb + f.width - 1}:{f.lsb}" if f.width > 1 else str(f.lsb),
-            f"`{f.name}`",
-            f.about + (", two's complement" if f.signed else ""),
-        ]
-        for f in FIELDS
-    ]
     *rows, shifts = first_table("The layer program")
-    assert rows == wanted
+    assert rows == [field_row(f) for f in FIELDS]
     assert shifts[:3] == [f"from {SHIFTS_FROM}", "", "shifts"]
 
 
@@ -100,7 +106,7 @@ def test_macro_pins() -> None:
         assert re.findall(r"\b[a-z]+[01]\b", told[name][4]) == [pin.name for pin in pins]
 
 
-@pytest.mark.parametrize("name", ["tiny-tile", "tile"])
+@pytest.mark.parametrize("name", ["tiny-tile", "tile", "imce"])
 def test_every_module_has_its_line(name: str) -> None:
     page = (DOCS / "architecture.md").read_text()
     modules = {re.sub(r"_\d+$", "", one) for one in re.findall(r"^module (\w+)", emit(load(preset_name=name)), re.M)}
@@ -115,6 +121,19 @@ def test_ports_and_latency_of_the_readme() -> None:
         config = load(preset_name=name)
         sizes = len(top_ports(config)) + 2, config.derived.latency, len(register_map(config).registers)
         assert [int(n) for n in numbers] == [*sizes, config.tile.descriptors]
+
+
+def test_ports_and_latency_of_cores_in_the_readme() -> None:
+    shown = re.findall(r"generate --preset (\S+)\nwrote \S+/nmpu.v: (\d+) ports, latency (\d+)$", README, re.MULTILINE)
+    assert {"imce", "fp16-ldpu"} <= {name for name, *_ in shown}
+    for name, *numbers in shown:
+        config = load(preset_name=name)
+        assert [int(n) for n in numbers] == [len(top_ports(config)) + 2, config.derived.latency]
+
+
+def test_presets_in_the_readme() -> None:
+    (sentence,) = re.findall(r"^Presets are (.*?)\. For a file", README, re.MULTILINE | re.DOTALL)
+    assert set(re.findall(r"`([\w-]+)`", sentence)) == set(PRESETS)
 
 
 @pytest.mark.parametrize("page", [ROOT / "README.md", *sorted(DOCS.glob("*.md"))], ids=lambda page: page.name)
