@@ -263,7 +263,7 @@ class Derived:
     def latency(self) -> int:
         """Clock edges from the first that finds a beat on offer (of a front end: the last of a slot) to the one that
         shows its activations, if nothing stalls, at the largest shift."""
-        return self.beat_cycles() - 1 + self.depth + self.front_end.present
+        return self.beat_cycles() - 1 + self.depth + self.front_end.stages
 
     # -- lanes that take several clocks for a column --
 
@@ -317,7 +317,7 @@ class Derived:
     @property
     def layer_gap(self) -> int:
         """Clocks without a beat between two layers of a program, if the second's descriptor has been read."""
-        return 2
+        return 1 + max(self.front_end.stages, 1)
 
     @property
     def stage_choices(self) -> range:
@@ -349,7 +349,7 @@ class Derived:
         if not self.front_end.present:
             return slots * self.beat_cycles(shift) + self.depth
         steps = FrontSettings.of(self._config).steps(self._config)
-        return slots * (steps + self.beat_cycles(shift) - 1) + self.depth + 1
+        return slots * (steps + self.beat_cycles(shift) - 1) + self.depth + self.front_end.stages
 
     # -- legality --
 

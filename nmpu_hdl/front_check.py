@@ -31,6 +31,11 @@ def check_front(config: NmpuConfig) -> None:
     """
     source, front, facts = config.codes.source, config.front, config.derived.front_end
     if source == "counts":
+        if config.how.front_stages != 1:
+            raise ValueError(
+                f"how.front_stages = {config.how.front_stages} means nothing with codes.source = counts; "
+                "slices, planes or samples would do"
+            )
         return
     for name, sources in _OF.items():
         value, usual = getattr(front, name), Front.model_fields[name].default

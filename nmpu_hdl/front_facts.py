@@ -34,6 +34,11 @@ class FrontFacts:
         return self._config.codes.source != "counts"
 
     @property
+    def stages(self) -> int:
+        """Clock edges from the one that takes the last beat of a slot to the one that shows its operands; 0: none."""
+        return self._config.how.front_stages if self.present else 0
+
+    @property
     def counted(self) -> bool:
         """Whether bits are counted: those of a plane, or samples."""
         source = self._config.codes.source

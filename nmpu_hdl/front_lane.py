@@ -12,25 +12,35 @@ from .config import NmpuConfig
 from .fixed import shape
 from .popcount import popcount
 
-__all__ = ["FrontLane", "told_layout"]
+__all__ = ["FrontLane", "step_layout", "told_layout"]
 
 
-def told_layout(config: NmpuConfig) -> data.StructLayout:
-    """What all lanes are told of the beat that is due.
+def step_layout(config: NmpuConfig) -> data.StructLayout:
+    """What all accumulators are told of the beat that is added.
 
     ``onto``: a bit an accumulator: add to it, and to nothing if all are 0; ``weight``: exponent of its weight;
-    ``minus``: it counts negative; ``w_minus``: (where something is added after that sign) the plane of weights does;
-    ``bipolar``, ``rows``: the settings; ``mask``, ``valid``: (samples) which are there, and how many; ``point``: zero
-    point times sum of activations.
+    ``minus``: it counts negative.
     """
-    facts, front = config.derived.front_end, config.front
+    facts = config.derived.front_end
     told: dict[str, ShapeLike] = {"onto": facts.accumulators}
     if sum(facts.reach):
         told["weight"] = range(sum(facts.reach) + 1)
-    if front.signed:
+    if config.front.signed:
         told["minus"] = 1
-        if facts.zero or facts.beside > 1:
-            told["w_minus"] = 1
+    return data.StructLayout(told)
+
+
+def told_layout(config: NmpuConfig) -> data.StructLayout:
+    """What all lanes are told of the beat that is due, for the amount that it adds.
+
+    ``w_minus``: (where something is added after that sign) the plane of weights counts negative; ``bipolar``,
+    ``rows``: the settings; ``mask``, ``valid``: (samples) which are there, and how many; ``point``: zero point times
+    sum of activations.
+    """
+    facts, front = config.derived.front_end, config.front
+    told: dict[str, ShapeLike] = {}
+    if front.signed and (facts.zero or facts.beside > 1):
+        told["w_minus"] = 1
     if len(facts.bipolar) > 1:
         told["bipolar"] = 1
     if config.codes.source == "planes" and any(facts.bipolar):
@@ -45,15 +55,17 @@ def told_layout(config: NmpuConfig) -> data.StructLayout:
 class FrontLane(wiring.Component):
     """Accumulators of one column a slot, and what is before their adder.  docs/front.md.
 
-    A beat that is taken is in its accumulator after the clock edge.
+    A beat that is taken is in its accumulator after ``how.front_stages`` clock edges.
 
     Args:
         config: one with a front end.
 
     Attributes:
         raw: what the beat carries for this lane.
-        told: :func:`told_layout`.
-        load: a bit an accumulator: the beat is taken, and is one of its slot.
+        told: :func:`told_layout` (where there is something to tell).
+        move: (with two stages) the register of the amount loads.
+        step: :func:`step_layout`.
+        load: a bit an accumulator: the amount is one of its slot, and is added.
         shown: a bit an accumulator (where there are several): the one that is shown.
         codes: operands in ``derived.operand``, ``p`` (or ``x``) lowest.
     """
@@ -64,7 +76,9 @@ class FrontLane(wiring.Component):
         super().__init__(
             {
                 "raw": In(facts.bits),
-                "told": In(told_layout(config)),
+                **({"told": In(told_layout(config))} if told_layout(config).size else {}),
+                **({"move": In(1)} if facts.stages > 1 else {}),
+                "step": In(step_layout(config)),
                 "load": In(facts.accumulators),
                 **({"shown": In(facts.accumulators)} if facts.accumulators > 1 else {}),
                 "codes": Out(facts.operands * facts.operand.width),
@@ -74,8 +88,16 @@ class FrontLane(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         amounts = self._amounts(m)
+        if self._config.derived.front_end.stages > 1:
+            amounts = [self._registered(m, amount, k) for k, amount in enumerate(amounts)]
         m.d.comb += self.codes.eq(Cat(self._accumulate(m, one, k) for k, one in enumerate(amounts)))
         return m
+
+    def _registered(self, m: Module, amount: Value, operand: int) -> Value:
+        register = Signal(amount.shape(), name=f"amount_{operand}", reset_less=True)
+        with m.If(self.move):
+            m.d.sync += register.eq(amount)
+        return register
 
     def _amounts(self, m: Module) -> list[Value]:
         """What the beat adds before its weight, but for the sign ``minus``; one an operand."""
@@ -121,14 +143,14 @@ class FrontLane(wiring.Component):
     def _accumulate(self, m: Module, amount: Value, operand: int) -> Value:
         """Add to the accumulator of the slot; returns that of the slot that is shown."""
         facts, number = self._config.derived.front_end, self._config.derived.operand
-        weighted = amount << self.told.weight if sum(facts.reach) else amount
+        weighted = amount << self.step.weight if sum(facts.reach) else amount
         term = Signal(shape(number), name=f"term_{operand}")
         m.d.comb += term.eq(weighted)
         kept = [Signal(shape(number), name=f"sum_{operand}_{k}", reset_less=True) for k in range(facts.accumulators)]
         before, total = Signal(shape(number), name=f"before_{operand}"), Signal(shape(number), name=f"total_{operand}")
-        m.d.comb += before.eq(_chosen(kept, self.told.onto))
+        m.d.comb += before.eq(_chosen(kept, self.step.onto))
         if self._config.front.signed:
-            minus = self.told.minus  # it goes into the carry: one adder adds and subtracts
+            minus = self.step.minus  # it goes into the carry: one adder adds and subtracts
             inverted = term.as_unsigned() ^ minus.replicate(number.width)
             m.d.comb += total.eq((Cat(minus, before) + Cat(minus, inverted))[1 : number.width + 1])
         else:

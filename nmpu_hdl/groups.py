@@ -268,6 +268,11 @@ class How(Group):
     radix: Literal[2, 4] = Field(
         2, description="serial: 2 takes one bit of the scales, or of the shift, a clock; 4 two"
     )
+    front_stages: Literal[1, 2] = Field(
+        1,
+        description="clocks of a front end: 1; or 2, with a register between what a beat adds and the accumulators, "
+        "for where its bits are many or a zero point makes it slow",
+    )
     multiplier: Literal["tree", "rows", "booth", "operator"] = Field(
         "tree",
         description="an adder tree for both products, of rows for two bits of a factor and its triple made once "

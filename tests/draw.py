@@ -63,6 +63,7 @@ def draw_front_config(rng: Rng, lanes: int = 2, slots: int = 2, *, tiled: bool =
             fields["how"]["stages"] = int(rng.integers(2, 5))
             fields["tile"] = _tile(rng, fields["output"]) | {"input": "stream"}
         fields["how"] |= {"built": 0 if tiled else _built(rng, lanes), **_architecture(rng, fields["codes"]["counts"])}
+        fields["how"]["front_stages"] = int(rng.integers(1, 3))
         try:
             return build(fields)
         except ValueError as error:

@@ -63,6 +63,8 @@ HOW = {
     "serial": ["how.architecture=serial", "how.radix=4"],
     "walking": ["how.built=1", "how.stages=2"],
     "odd": ["array.columns=9", "array.lanes=3", "how.stages=3"],
+    "two_stages": ["how.front_stages=2"],
+    "two_stages_serial": ["how.architecture=serial", "how.front_stages=2"],
     "one_slot": ["array.columns=3", "array.lanes=3"],
 }
 
@@ -253,6 +255,10 @@ def test_the_range_of_an_operand_is_reached_and_not_left(name: str) -> None:
         (
             ["codes.source=planes", "codes.counts=1", "codes.format=SQ4.0"],
             "codes.format = SQ4.0: counts of a plane are whole; UQ4.0 would do",
+        ),
+        (
+            ["how.front_stages=2"],
+            "how.front_stages = 2 means nothing with codes.source = counts; slices, planes or samples would do",
         ),
         (
             ["codes.source=slices", "front.samples=4"],
