@@ -201,7 +201,7 @@ class NmpuAxi(wiring.Component):
         The first beat of a layer is not taken before the last operands of the layer before have been, for until then
         the settings are that layer's.
         """
-        begins = front.first & front.holds & ~p.conductor.stays
+        begins = front.first & (front.ahead > p.conductor.left)
         m.d.comb += [
             front.i_valid.eq(self.s_axis_tvalid),
             front.i_data.eq(self.s_axis_tdata),

@@ -55,7 +55,7 @@ class Conductor(wiring.Component):
         quiet: nothing shows anywhere behind the source.
         run: a pass is due.
         cfg_*: the pins of :func:`config_ports` and :func:`front_ports`, for the pass that is due.
-        stays: (with a front end) the pass after the one that is due is of the same layer.
+        left: (with a front end) passes of the same layer after the one that is due, 2 standing for more.
         settings: :func:`pass_layout`, for the pass that is due.
         due: in the next clock a pass is due.
         due_base: parameter word of its slot 0.
@@ -92,7 +92,7 @@ class Conductor(wiring.Component):
                 "run": Out(1),
                 **{p.name: Out(signed(p.width) if p.signed else p.width) for p in config_ports(config)},
                 **{p.name: Out(p.width) for p in front_ports(config)},
-                **({"stays": Out(1)} if config.derived.front_end.present else {}),
+                **({"left": Out(2)} if config.derived.front_end.present else {}),
                 "settings": Out(pass_layout(config)),
                 "due": Out(1),
                 "due_base": Out(range(max(param_words(config), 2))),
@@ -217,7 +217,9 @@ class Conductor(wiring.Component):
         for port in front_ports(config):
             m.d.comb += getattr(self, port.name).eq(getattr(now, port.name.removeprefix("cfg_")))
         if config.derived.front_end.present:
-            m.d.comb += self.stays.eq(~(final & (vectors == 1)))
+            last = final & (vectors == 1)
+            one_left = Mux(vectors == 1, block + 2 == now.blocks, (vectors == 2) & (now.blocks == 1))
+            m.d.comb += self.left.eq(Mux(last, 0, Mux(one_left, 1, 2)))
         m.d.comb += [
             s.first.eq(block == 0),
             s.final.eq(final),

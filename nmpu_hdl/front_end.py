@@ -36,7 +36,7 @@ class FrontEnd(wiring.Component):
         (in the core, for each of :func:`nmpu_hdl.ports.config_ports`, an input, and an output ``held_*``: its value
         with the first beat of the pass that is on offer)
         first: the beat that is due is the first of a pass.
-        holds: something of the pass before is still inside.
+        ahead: where it is: how many passes before it are still inside.
         frame: a beat is taken whose i_last, or i_keep, is not what it has to be.
         o_valid, o_ready, codes: operands of a slot, lane 0 lowest.
     """
@@ -60,7 +60,7 @@ class FrontEnd(wiring.Component):
                 **{p.name: In(signed(p.width) if p.signed else p.width) for p in self._passed},
                 **{held_name(p): Out(signed(p.width) if p.signed else p.width) for p in self._passed},
                 "first": Out(1),
-                "holds": Out(1),
+                "ahead": Out(range(facts.stages + 1)),
                 "frame": Out(1),
                 "o_valid": Out(1),
                 "o_ready": In(1),
@@ -81,6 +81,7 @@ class FrontEnd(wiring.Component):
         move = self._stages(m, beat, due, take, add)
         m.d.comb += [
             beat.first.eq(first),
+            beat.ends.eq(ends),
             self.first.eq(first),
             self.i_ready.eq(move & self.go),
             take.eq(self.i_valid & self.i_ready),
@@ -103,10 +104,18 @@ class FrontEnd(wiring.Component):
         could be taken."""
         room = ~self.o_valid | self.o_ready
         if self._config.derived.front_end.stages == 1:
-            m.d.comb += [due.eq(beat), add.eq(take), self.holds.eq(self.o_valid)]
+            m.d.comb += [due.eq(beat), add.eq(take), self.ahead.eq(self.o_valid)]
             return room
         waiting, move = Signal(name="waiting"), Signal(name="move")
-        m.d.comb += [add.eq(waiting & room), move.eq(~waiting | room), self.holds.eq(self.o_valid | waiting)]
+        ended = Signal(name="ended", reset_less=True)
+        m.d.comb += [
+            add.eq(waiting & room),
+            move.eq(~waiting | room),
+            # What is on offer, and what waits, are of one pass or of two.
+            self.ahead.eq(Mux(self.o_valid & ended, 1 + waiting, self.o_valid | waiting)),
+        ]
+        with m.If(add & due.complete):
+            m.d.sync += ended.eq(due.ends)
         with m.If(self.clear):
             m.d.sync += waiting.eq(0)
         with m.Elif(move):
@@ -230,9 +239,9 @@ class FrontEnd(wiring.Component):
 
 def _beat_layout(config: NmpuConfig) -> data.StructLayout:
     """What goes with a beat to the accumulators: a bit an accumulator, that of its slot; whether it completes the slot,
-    or begins a pass; and what they are told."""
-    accumulators = config.derived.front_end.accumulators
-    return data.StructLayout({"here": accumulators, "complete": 1, "first": 1, "step": step_layout(config)})
+    and begins or ends a pass; and what they are told."""
+    flags = {"complete": 1, "first": 1, "ends": 1}
+    return data.StructLayout({"here": config.derived.front_end.accumulators, **flags, "step": step_layout(config)})
 
 
 def held_name(port: Port) -> str:

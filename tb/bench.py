@@ -8,9 +8,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from golden import Params, pack
-from nmpu_hdl.ports import config_ports
 
-from .pins import Pins
+from .pins import Pins, Resolver
 from .scoreboard import Scoreboard
 from .setup import chance, configuration, record, start_clock
 from .stimulus import Stimulus
@@ -34,7 +33,7 @@ class Bench:
     Attributes:
         config: the configuration, from the file that NMPU_CONFIG names.
         rng: source of chance.
-        stimulus: makes codes, parameters and settings.
+        stimulus: makes codes (or what a front end is given), parameters and settings.
         scoreboard: compares.
         host: the parameter port.
         junk: whether the settings pins wander while no first beat is on offer.
@@ -56,8 +55,9 @@ class Bench:
         self._walks = self.config.derived.beat_cycles() > 1
         self._patience = _PATIENCE + self.config.derived.beat_cycles()
         self._progress = 0
-        self._pin_ports = config_ports(self.config)
         self._pins: dict[str, int] = {}
+        self.resolve = Resolver(self.config)
+        self._postpones = self.config.derived.front_end.present
         self._edge = dut.clk.rising_edge
         self._frame_error = dut.frame_error
         self._step_of_tile = self.tile.step if self.tile else None
@@ -103,7 +103,7 @@ class Bench:
         self._progress = self.now
 
     async def write(self, params: Params) -> None:
-        """Write the parameters of all columns, with the stream going on or not."""
+        """Write the parameters of all columns, with the stream going on or not; see :meth:`_postpone`."""
         await self.access(self.writes(params))
 
     def writes(self, params: Params) -> list[Access]:
@@ -128,7 +128,7 @@ class Bench:
             await self.clock()
 
     async def passes(self, pins: Sequence[Pins], gaps: str = "none", stalls: str = "none") -> None:
-        """Send one pass of random codes for each of ``pins``, back to back."""
+        """Send one random pass for each of ``pins``, back to back."""
         await self.play(self.random(pins), gaps, stalls)
 
     def begin(self, traffic: Traffic, gaps: str = "none", stalls: str = "none") -> None:
@@ -145,9 +145,8 @@ class Bench:
         self._settings(self.source.load(traffic))
 
     def random(self, pins: Sequence[Pins]) -> Traffic:
-        """One pass of random codes for each of ``pins``."""
-        codes = self.stimulus.codes(len(pins)).reshape(len(pins), self.config.array.slots, self.config.array.lanes, -1)
-        return self.stimulus.traffic(codes, pins)
+        """One random pass for each of ``pins``."""
+        return self.stimulus.traffic(self.stimulus.inputs([self.resolve(each) for each in pins]), pins)
 
     async def clocks(self, count: int) -> None:
         """Let time pass."""
@@ -203,7 +202,6 @@ class Bench:
             if self._walks:  # each write makes the walk of a beat begin again, and the last one is not far
                 self._progress = self.now
             self.host.sample()
-            self.host.drive()
         if self._step_of_tile:
             self._step_of_tile()
         if self.now - self._progress > self._patience and (source.busy or board.outstanding):
@@ -212,12 +210,28 @@ class Bench:
             )
         self._settings(source.drive(taken >= 0))
         self.sink.drive()
+        if self.host.busy:
+            if self._postpones:
+                self._postpone()
+            self.host.drive()
+
+    def _postpone(self) -> None:
+        """With a front end: write parameters only while there are no operands that the lanes have yet to take.
+
+        They take them one clock or more after the last beat of a slot, which is not visible from outside: what a write
+        does to such a slot could not be told.  Reads, which disturb as much, are at any time.
+        """
+        queue, board = self.host.queue, self.scoreboard
+        if not (queue and queue[0].enables):
+            return
+        if board.outstanding or (self.source.offering and board.completes(self._pins)):
+            queue.appendleft(Access(0, None))
 
     def _settings(self, pins: Pins | None) -> None:
         """Show the settings of a first beat; else wander, unless a first beat waits."""
         if pins is not None:
             self._show(pins)
-        elif self.junk and not (self.source.offering and self.scoreboard.slot == 0):
+        elif self.junk and not (self.source.offering and self.scoreboard.begins):
             self._show(self.stimulus.any_pins())
 
     def _show(self, pins: Pins) -> None:

@@ -24,7 +24,7 @@ class NotBinaryError(AssertionError):
         self.index = index
 
 
-def words(values: Ints, width: int, filling: NDArray[np.uint8] | None = None) -> list[int]:
+def words(values: NDArray[np.integer], width: int, filling: NDArray[np.uint8] | None = None) -> list[int]:
     """Pack rows of integers into one word each, the first integer lowest.
 
     Args:
@@ -33,7 +33,10 @@ def words(values: Ints, width: int, filling: NDArray[np.uint8] | None = None) ->
         filling: (rows, bits) bits to append above the fields.
     """
     rows, count = values.shape
-    bits = ((values[:, :, None] >> np.arange(width)) & 1).astype(np.uint8).reshape(rows, count * width)
+    if width == 1:
+        bits = (values & 1).astype(np.uint8)
+    else:
+        bits = ((values[:, :, None] >> np.arange(width)) & 1).astype(np.uint8).reshape(rows, count * width)
     if filling is not None:
         bits = np.concatenate((bits, filling), axis=1)
     return [int.from_bytes(row.tobytes(), "little") for row in np.packbits(bits, axis=1, bitorder="little")]

@@ -7,7 +7,8 @@ from typing import TypeVar
 
 from nmpu_hdl.config import NmpuConfig
 from nmpu_hdl.formats import Activation, Rounding
-from nmpu_hdl.ports import config_ports
+from nmpu_hdl.front_settings import FrontSettings, front_choices
+from nmpu_hdl.ports import config_ports, front_ports
 from nmpu_hdl.settings import PassSettings
 
 __all__ = ["Pins", "Resolver", "encode"]
@@ -29,7 +30,10 @@ def encode(config: NmpuConfig, settings: PassSettings) -> dict[str, int]:
         "cfg_clip_low": settings.clip_low,
         "cfg_clip_high": settings.clip_high,
     }
-    return {port.name: values[port.name] & ((1 << port.width) - 1) for port in config_ports(config)}
+    if settings.front is not None:
+        values |= {f"cfg_{choice.name}": int(getattr(settings.front, choice.name)) for choice in front_choices(config)}
+    ports = (*config_ports(config), *front_ports(config))
+    return {port.name: values[port.name] & ((1 << port.width) - 1) for port in ports}
 
 
 class Resolver:
@@ -42,6 +46,7 @@ class Resolver:
     def __init__(self, config: NmpuConfig) -> None:
         self._config = config
         self._signed = {port.name: port.width for port in config_ports(config) if port.signed}
+        self._choices = front_choices(config)
         self._known: dict[tuple[int, ...], PassSettings] = {}
 
     def __call__(self, pins: Pins) -> PassSettings:
@@ -62,7 +67,13 @@ class Resolver:
             activation=_mode(pins.get("cfg_activation"), list(Activation), config.activation.modes),
             clip_low=self._read(pins, "cfg_clip_low", out.low),
             clip_high=self._read(pins, "cfg_clip_high", out.high),
+            front=self._front(pins),
         )
+
+    def _front(self, pins: Pins) -> FrontSettings | None:
+        if not self._config.derived.front_end.present:
+            return None
+        return FrontSettings.of(self._config, **{c.name: c.resolve(pins[f"cfg_{c.name}"]) for c in self._choices})
 
     def _read(self, pins: Pins, name: str, default: int) -> int:
         bits, width = pins.get(name, default), self._signed.get(name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,25 +10,16 @@ from numpy.typing import NDArray
 
 from golden import Params, forward, taps, unpack
 from nmpu_hdl.config import NmpuConfig
-from nmpu_hdl.settings import PassSettings
 
+from .front import operands_of
 from .packing import NotBinaryError, fields
+from .passes import Steps, TakenPass, alike, taken_settings
 from .pins import Pins, Resolver
 from .stream import Beat, Traffic
 
 __all__ = ["Scoreboard"]
 
 Ints = NDArray[np.int64]
-
-
-@dataclass
-class _Pass:
-    """What was taken of one pass: its number, settings, and for each beat where its codes are, and its parameters."""
-
-    number: int
-    settings: PassSettings
-    beats: list[tuple[Traffic, int]] = field(default_factory=list)
-    words: list[int] = field(default_factory=list)
 
 
 class _Expected(NamedTuple):
@@ -49,7 +40,8 @@ class Scoreboard:
 
     Attributes:
         columns_checked: active columns whose result was compared.
-        taken, given: clock of each beat taken and each result, since the last check.
+        beats: clock of each beat taken, since the last check.
+        taken, given: clock of each slot's last beat, and of each result, likewise.
     """
 
     def __init__(self, config: NmpuConfig) -> None:
@@ -59,9 +51,10 @@ class Scoreboard:
         self._resolve = Resolver(config)
         self.columns_checked = 0
         self.passes_taken = 0
-        self._open: _Pass | None = None
-        self._passes: list[_Pass] = []
+        self._open: TakenPass | None = None
+        self._passes: list[TakenPass] = []
         self._results: list[Beat] = []
+        self.beats: list[int] = []
         self.taken: list[int] = []
         self.given: list[int] = []
 
@@ -70,7 +63,23 @@ class Scoreboard:
     @property
     def slot(self) -> int:
         """The slot that is due."""
-        return len(self._open.beats) if self._open else 0
+        return self._open.order.slot(len(self._open.beats)) if self._open else 0
+
+    @property
+    def begins(self) -> bool:
+        """Whether the beat that is due is the first of a pass."""
+        return self._open is None
+
+    def completes(self, pins: Pins) -> bool:
+        """Whether the beat that is due, with these pins, is the last of its slot."""
+        if self._open:
+            return self._open.order.completes(len(self._open.beats))
+        return Steps.of(self._config, self._resolve(pins)).completes(0)
+
+    @property
+    def results(self) -> Sequence[Beat]:
+        """What came out since the last check."""
+        return self._results
 
     def take(self, traffic: Traffic, index: int, words: list[int], pins: Pins, clock: int) -> bool:
         """A beat was taken.
@@ -86,14 +95,17 @@ class Scoreboard:
             Whether this beat must be the last of its pass.
         """
         if self._open is None:
-            self._open = _Pass(self.passes_taken, self._resolve(pins))
+            settings = self._resolve(pins)
+            self._open = TakenPass(self.passes_taken, settings, Steps.of(self._config, settings))
             self._passes.append(self._open)
             self.passes_taken += 1
         current = self._open
+        self.beats.append(clock)
+        if current.order.completes(len(current.beats)):
+            current.words += words
+            self.taken.append(clock)
         current.beats.append((traffic, index))
-        current.words += words
-        self.taken.append(clock)
-        last = len(current.beats) * self._lanes >= current.settings.columns
+        last = len(current.beats) == current.order.beats
         if last:
             self._open = None
         return last
@@ -111,7 +123,7 @@ class Scoreboard:
 
     @property
     def outstanding(self) -> int:
-        """Beats taken whose results have not come out."""
+        """Slots taken whose results have not come out."""
         return len(self.taken) - len(self._results)
 
     # -- comparing --
@@ -120,7 +132,7 @@ class Scoreboard:
         """Compare all results so far, and forget them.
 
         Args:
-            lost: beats that need not come out any more, because of a reset.
+            lost: slots that need not come out any more, because of a reset.
 
         Raises:
             AssertionError: the first difference, with pass, slot, lane, operands, expected and got; or results are
@@ -131,26 +143,26 @@ class Scoreboard:
         if self._results:
             expected = self._expectations()
             self._compare(expected)
-        self._passes, self._results, self.taken, self.given = [], [], [], []
+        self._passes, self._results, self.beats, self.taken, self.given = [], [], [], [], []
         self._open = None
 
     def _expectations(self) -> _Expected:
         parts = []
-        start = 0
-        while start < len(self._passes):
+        start, passes = 0, [one for one in self._passes if one.slots]
+        while start < len(passes):
             end = start + 1
-            while end < len(self._passes) and _alike(self._passes[start], self._passes[end]):
+            while end < len(passes) and alike(passes[start], passes[end]):
                 end += 1
-            parts.append(self._expect(self._passes[start:end]))
+            parts.append(self._expect(passes[start:end]))
             start = end
         return _Expected(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
-    def _expect(self, group: list[_Pass]) -> _Expected:
+    def _expect(self, group: list[TakenPass]) -> _Expected:
         """Passes that share settings and parameters."""
         first, lanes = group[0], self._lanes
-        slots = len(first.beats)
-        settings = _active(first.settings, slots * lanes)
-        answer = forward(self._config, self._codes(group), self._params(first), settings)
+        slots = first.slots
+        settings = taken_settings(first.settings, slots * lanes)
+        answer = forward(self._config, self._operands(group), self._params(first), settings)
         shape = len(group), slots * lanes
         padded = [np.zeros(shape, np.int64) for _ in range(3)]
         for target, values in zip(padded, (answer.y, answer.low, answer.high), strict=True):
@@ -161,13 +173,17 @@ class Scoreboard:
         last = ends >= first.settings.columns
         return _Expected(y, low, high, np.tile(last, len(group)), np.tile(active, len(group)))
 
-    def _codes(self, group: list[_Pass]) -> Ints:
-        """(passes, counts, columns)."""
-        rows = np.stack([traffic.codes[index] for one in group for traffic, index in one.beats])
-        counts = self._config.codes.counts
-        return rows.reshape(len(group), -1, counts).transpose(0, 2, 1)
+    def _operands(self, group: list[TakenPass]) -> Ints:
+        """(passes, counts, columns) of the slots that are complete."""
+        beats = [beat for one in group for beat in one.beats]
+        rows = np.stack([traffic.codes[index] for traffic, index in beats])
+        if not self._config.derived.front_end.present:
+            return rows.reshape(len(group), -1, self._config.codes.counts).transpose(0, 2, 1)
+        sums = np.array([0 if traffic.sums is None else traffic.sums[index] for traffic, index in beats])
+        rows, sums = rows.reshape(len(group), -1, *rows.shape[1:]), sums.reshape(len(group), -1)
+        return operands_of(self._config, group[0].settings, group[0].slots, rows, sums)
 
-    def _params(self, one: _Pass) -> Params:
+    def _params(self, one: TakenPass) -> Params:
         key = tuple(one.words)
         if key not in self._decoded:
             if len(self._decoded) > 64:
@@ -206,27 +222,19 @@ class Scoreboard:
     def _place(self, beat: int, lane: int) -> str:
         """Pass, slot, lane, settings and operands, and every inner value of the golden model."""
         for one in self._passes:
-            if beat < len(one.beats):
+            if beat < one.slots:
                 break
-            beat -= len(one.beats)
+            beat -= one.slots
         column = beat * self._lanes + lane
         place = f"pass {one.number}, slot {beat}, lane {lane} (column {column})"
         if column >= one.settings.columns:
             return f"{place}, inactive as {one.settings.columns} columns are active"
-        settings = _active(one.settings, len(one.beats) * self._lanes)
-        params, codes = self._params(one), self._codes([one])[0]
+        settings = taken_settings(one.settings, one.slots * self._lanes)
+        params, codes = self._params(one), self._operands([one])[0]
         operands = {name: int(v[column]) for name, v in params.fields(self._config).items()}
         inner = {name: v[..., column].tolist() for name, v in taps(self._config, codes, params, settings).items()}
-        return f"{place}, codes {codes[:, column].tolist()}, {operands}, {one.settings}, golden {inner}"
+        name = "operands" if self._config.derived.front_end.present else "codes"
+        return f"{place}, {name} {codes[:, column].tolist()}, {operands}, {one.settings}, golden {inner}"
 
 
 _NAMES = ("y", "low", "high")
-
-
-def _alike(one: _Pass, other: _Pass) -> bool:
-    return one.settings is other.settings and one.words == other.words
-
-
-def _active(settings: PassSettings, columns: int) -> PassSettings:
-    """The settings for a pass of which the beats of ``columns`` columns were taken."""
-    return replace(settings, columns=min(settings.columns, columns))

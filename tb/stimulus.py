@@ -12,17 +12,24 @@ from numpy.typing import NDArray
 from golden import Params, taps
 from nmpu_hdl.config import NmpuConfig
 from nmpu_hdl.formats import Activation, Format, Number
-from nmpu_hdl.ports import config_ports, top_ports
+from nmpu_hdl.ports import config_ports, front_ports, top_ports
 from nmpu_hdl.settings import PassSettings
 
+from .extremes import corner_numbers, extreme_raw, extreme_settings, extremes, full_size
 from .floats import EXTREMES, aimed_floats, draw_floats
+from .front import draw_inputs, fields_of_passes, short_settings, tamed
 from .packing import words
+from .passes import Steps
 from .pins import Pins, Resolver, encode
+from .raw import Raw, words_of
 from .stream import Traffic
 
 __all__ = ["Stimulus"]
 
 Ints = NDArray[np.int64]
+
+Inputs = Ints | Raw
+"""Of one pass: (slots, lanes, counts) codes; or what an array gives to a front end."""
 
 
 class Stimulus:
@@ -35,12 +42,12 @@ class Stimulus:
 
     def __init__(self, config: NmpuConfig, rng: np.random.Generator) -> None:
         self._config, self._rng = config, rng
-        self._ports, self._resolve = config_ports(config), Resolver(config)
+        self._ports, self._resolve = (*config_ports(config), *front_ports(config)), Resolver(config)
+        self._front = config.derived.front_end
         derived = config.derived
         self._numbers = {f.name: f.number for f in derived.param_fields}
-        used = config.array.lanes * config.codes.counts * config.codes.format.width
         width = {port.name: port.width for port in top_ports(config)}["s_axis_tdata"]
-        self._padding = width - used
+        self._padding = width - self._front.beat_bits
 
     # -- settings --
 
@@ -48,6 +55,11 @@ class Stimulus:
         """Any bits at all on the settings pins."""
         draw = self._rng.random(len(self._ports)).tolist()
         return {port.name: int(x * (1 << port.width)) for port, x in zip(self._ports, draw, strict=True)}
+
+    def wild_pins(self) -> dict[str, int]:
+        """Any bits at all for the pins of a pass, but those that would make it long."""
+        pins = self.any_pins()
+        return tamed(self._rng, self._config, pins) if self._front.present else pins
 
     def pins(self, settings: PassSettings) -> dict[str, int]:
         """The pins that ask for ``settings``."""
@@ -66,6 +78,7 @@ class Stimulus:
             activation=config.activation.modes[self._rng.integers(len(config.activation.modes))],
             clip_low=int(limits[0]),
             clip_high=int(limits[1]),
+            front=short_settings(self._rng, config),
         )
 
     def sweep(self) -> list[PassSettings]:
@@ -84,6 +97,20 @@ class Stimulus:
 
     # -- operands --
 
+    def inputs(self, settings: Sequence[PassSettings]) -> list[Inputs]:
+        """What is sent in a pass with each of these settings, at chance."""
+        if self._front.present:
+            return [*draw_inputs(self._rng, self._config, settings)]
+        array = self._config.array
+        return [*self.codes(len(settings)).reshape(len(settings), array.slots, array.lanes, -1)]
+
+    def operands(self, inputs: Inputs, settings: PassSettings) -> Ints:
+        """(counts, columns): what the lanes are given of a pass."""
+        if isinstance(inputs, Raw):
+            assert settings.front is not None
+            return inputs.operands(self._config, settings.front)[0]
+        return inputs.reshape(self._config.array.columns, -1).T
+
     def codes(self, passes: int = 1) -> Ints:
         """(slots, lanes, counts) codes at chance, the corners among them often; ``passes`` times as many slots."""
         array = self._config.array
@@ -97,40 +124,54 @@ class Stimulus:
             return self._params(draw_floats(self._rng, self._config))
         return self._params({name: self._mixed(number, columns) for name, number in self._numbers.items()})
 
-    def corners(self) -> list[tuple[Ints, Params]]:
-        """All combinations of extreme operands, as many columns in a pass as there are; at most 1,500 of them."""
-        config, columns = self._config, self._config.array.columns
-        floating = config.derived.floating
-        pools = [EXTREMES if floating else _extremes(number) for number in self._numbers.values()]
-        pools += [_extremes(config.codes.format.number)] * config.codes.counts
+    def corners(self) -> list[tuple[Inputs, Params, Pins]]:
+        """All combinations of extreme operands, as many columns in a pass as there are; at most 1,500 of them.
+
+        Each pass has settings of its own, those of :meth:`sweep` in turn.  Through a front end: extreme numbers at
+        extreme settings, and two passes of as many beats as the largest settings make.
+        """
+        config, columns, front = self._config, self._config.array.columns, self._front.present
+        pools = [EXTREMES if config.derived.floating else extremes(number) for number in self._numbers.values()]
+        pools += [tuple(range(4)) if front else extremes(config.codes.format.number)] * config.codes.counts
         total = int(np.prod([len(pool) for pool in pools]))
         index = self._rng.permutation(total)[:1500]
-        index = np.resize(index, -(-len(index) // columns) * columns)
+        passes = max(-(-len(index) // columns), 12 * front)
+        index = np.resize(index, passes * columns)
         picks = np.unravel_index(index, [len(pool) for pool in pools])
         values = [np.array(pool)[pick].reshape(-1, columns) for pool, pick in zip(pools, picks, strict=True)]
-        stored, counts = values[: len(self._numbers)], np.stack(values[len(self._numbers) :], axis=-1)
-        array = config.array
-        return [
-            (
-                counts[k].reshape(array.slots, array.lanes, -1),
-                self._params({name: value[k] for name, value in zip(self._numbers, stored, strict=True)}),
-            )
-            for k in range(len(counts))
-        ]
+        stored, last = values[: len(self._numbers)], np.stack(values[len(self._numbers) :], axis=-1)
+        made = []
+        for k, settings in zip(range(passes), itertools.cycle(self.sweep()), strict=False):
+            params = self._params({name: value[k] for name, value in zip(self._numbers, stored, strict=True)})
+            made.append((*self._extreme(last[k], settings, passes - 1 - k), params))
+        return [(inputs, params, pins) for inputs, pins, params in made]
 
-    def aimed(self, codes: Ints, params: Params, settings: PassSettings) -> Params:
+    def _extreme(self, picks: Ints, settings: PassSettings, left: int) -> tuple[Inputs, dict[str, int]]:
+        """The inputs of a pass, which ``left`` others follow, and its pins, from (columns, counts) codes, or of a front
+        end kinds of numbers."""
+        config, odd = self._config, dict[str, int]()
+        if not self._front.present:
+            return picks.reshape(config.array.slots, config.array.lanes, -1), self.pins(settings)
+        settings, turned = extreme_settings(self._rng, config, settings), bool(self._rng.integers(2))
+        if left < 2:
+            settings, odd, turned = full_size(self._rng, config, settings, high=bool(left))
+        assert settings.front is not None
+        inputs = extreme_raw(config, settings.front, picks[: settings.columns].T, turned=turned)
+        return inputs, self.pins(settings) | odd
+
+    def aimed(self, operands: Ints, params: Params, settings: PassSettings) -> Params:
         """``params`` with offsets that put results where it matters: on ties of rounding and beside them, at the ends
         of the output's range, at the clip limits; as near as the offsets' format allows.
 
         Args:
-            codes: (slots, lanes, counts) that will be sent.
+            operands: (counts, columns) that the lanes will be given.
             params: scales and the rest.
             settings: that will be in force, of all columns.
         """
         config, columns = self._config, self._config.array.columns
         if config.derived.floating:
-            return aimed_floats(self._rng, config, codes.reshape(columns, -1).T, params, settings)
-        inner = taps(config, codes.reshape(columns, -1).T, params, settings)
+            return aimed_floats(self._rng, config, operands, params, settings)
+        inner = taps(config, operands, params, settings)
         out, derived = config.output.format, config.derived
         fraction, extra = derived.normed.fraction, derived.sloped.fraction - derived.normed.fraction
         whole = self._rng.choice(
@@ -149,24 +190,33 @@ class Stimulus:
         base = (inner["affine"] * params.norm_scale) >> max(affine - fraction, 0) << max(fraction - affine, 0)
         return replace(params, norm_offset=self._nearest(aim - base, fraction, config.norm.offset, 0))
 
-    def traffic(self, codes: Sequence[Ints] | Ints, pins: Sequence[Pins], *, spoilt: float = 0.0) -> Traffic:
+    def traffic(self, inputs: Sequence[Inputs] | Ints, pins: Sequence[Pins], *, spoilt: float = 0.0) -> Traffic:
         """Beats of whole passes.
 
         Args:
-            codes: (slots, lanes, counts) for each pass; of it as many slots as the columns on the pins need.
-            pins: for each pass; the lanes that are not active carry codes all the same.
+            inputs: of each pass: (slots, lanes, counts) codes, of which as many slots as the columns on the pins need,
+                or what the array gives to a front end.
+            pins: for each pass; the lanes that are not active carry something all the same.
             spoilt: how often tlast is wrong.
         """
-        lanes = self._config.array.lanes
-        slots = [-(-self._resolve(p).columns // lanes) for p in pins]
-        sent = np.concatenate([c[:n] for c, n in zip(codes, slots, strict=True)])
+        config, settings, sums = self._config, [self._resolve(p) for p in pins], None
+        beats = [Steps.of(config, each).beats for each in settings]
+        if self._front.present:
+            raws = [each for each in inputs if isinstance(each, Raw)]
+            sent, sums = fields_of_passes(self._rng, config, raws, settings)
+        else:
+            codes = [each for each in inputs if not isinstance(each, Raw)]
+            sent = np.concatenate([c[:n] for c, n in zip(codes, beats, strict=True)])
         filling = self._rng.integers(0, 2, (len(sent), self._padding), np.uint8)
-        starts = [0, *itertools.accumulate(slots)]
+        starts = [0, *itertools.accumulate(beats)]
         last = np.zeros(len(sent), np.int64)
         last[np.array(starts[1:]) - 1] = 1
         last ^= self._rng.random(len(sent)) < spoilt
-        data = words(sent.reshape(len(sent), -1), self._config.codes.format.width, filling)
-        return Traffic(sent, data, last.tolist(), dict(zip(starts, pins, strict=False)))
+        if sums is None:
+            data = words(sent.reshape(len(sent), -1), config.codes.format.width, filling)
+        else:
+            data = words_of(config, sent, sums, filling)
+        return Traffic(sent, data, last.tolist(), dict(zip(starts, pins, strict=False)), sums)
 
     # -- inside --
 
@@ -180,7 +230,7 @@ class Stimulus:
         rng = self._rng
         values = rng.integers(number.low, number.high + 1, count)
         kind = rng.integers(3, size=count, dtype=np.uint8)
-        corners = np.array(_corners(number))
+        corners = np.array(corner_numbers(number))
         corner, small = kind == 0, kind == 1
         values[corner] = corners[rng.integers(len(corners), size=int(corner.sum()))]
         values[small] = np.clip(rng.integers(-8, 9, int(small.sum())), number.low, number.high)
@@ -191,14 +241,3 @@ class Stimulus:
         down = fraction - form.fraction + up
         codes = target >> down if down >= 0 else target << -down
         return np.clip(codes, form.low, form.high)
-
-
-def _corners(number: Number) -> list[int]:
-    """Both ends, zero, and powers of two with their neighbours: one bit alone reaches each position of a shifter."""
-    powers = [sign << k for k in range(max(number.high, -number.low).bit_length()) for sign in (1, -1)]
-    near = {0, number.low, number.low + 1, number.high - 1, number.high} | {p + d for p in powers for d in (-1, 0, 1)}
-    return sorted(v for v in near if number.low <= v <= number.high)
-
-
-def _extremes(number: Number) -> tuple[int, ...]:
-    return tuple(sorted({number.low, 0, min(1, number.high), number.high}))

@@ -26,16 +26,19 @@ class Traffic:
     """Beats to be sent in a row.
 
     Args:
-        codes: (beats, lanes, counts) what the beats carry.
+        codes: (beats, lanes, counts) what the beats carry; to a front end (beats, lanes, fields):
+            :func:`tb.raw.raw_fields`.
         data: the words for the pins.
         last: tlast of each beat.
         pins: settings to show from the moment the beat of that index is offered.
+        sums: (beats,) what the beats carry to a front end behind the lanes.
     """
 
-    codes: NDArray[np.int64]
+    codes: NDArray[np.integer]
     data: list[int]
     last: list[int]
     pins: dict[int, Pins] = field(default_factory=dict)
+    sums: NDArray[np.int64] | None = None
 
 
 class Beat(NamedTuple):

@@ -1,14 +1,16 @@
 """A sequence of passes as a layer of a network gives them, for ``flows.power``: it records when the window was.
 
-Codes spread like the magnitude of a Gaussian, one of the two counts is small; parameters come from gains and offsets
-in floating point whose results fill the output's range and rarely leave it.  ``+passes=N`` passes follow each other
-without a gap; settings stay.  The window begins when a first pass is taken and ends when the last is, so that the
-pipeline is full at both ends, and nothing of the reset and the writing of parameters is in it.
+Codes spread like the magnitude of a Gaussian, one of the two counts is small; what a front end is given is drawn by
+:func:`raw`.  Parameters come from gains and offsets in floating point whose results fill the output's range and rarely
+leave it.  ``+passes=N`` passes follow each other without a gap; settings stay.  The window begins when a first pass is
+taken and ends when the last is, so that the pipeline is full at both ends, and nothing of the reset and the writing of
+parameters is in it.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,11 +21,15 @@ from cocotb.utils import get_sim_time
 from numpy.typing import NDArray
 
 from golden import BatchNorm, Quantized, quantize
+from golden.front_end import raw_shape
 from nmpu_hdl.config import NmpuConfig
 from nmpu_hdl.formats import Activation
+from nmpu_hdl.front_settings import FrontSettings
+from nmpu_hdl.front_usual import usual_front
 from nmpu_hdl.settings import PassSettings
 
 from .bench import Bench
+from .raw import Raw
 from .setup import plusarg
 
 WINDOW = "window.json"
@@ -41,13 +47,17 @@ async def activity(dut: Any) -> None:
     """``+passes=N`` passes back to back, every result compared; leaves the window in ``window.json``."""
     async with Bench(dut, "activity") as bench:
         config, passes = bench.config, plusarg("passes", 32)
-        made = layer(config, bench.rng)
-        settings = with_shifts(config, PassSettings.of(config, activation=usual(config)), made)
+        front = usual_front(config) if config.derived.front_end.present else None
+        raws = [] if front is None else [raw(config, bench.rng, front) for _ in range(passes + 1)]
+        reach = None if front is None else reached(config, raws, front)
+        made = layer(config, bench.rng, reach)
+        settings = with_shifts(config, PassSettings.of(config, activation=usual(config), front=front), made)
         pins = bench.stimulus.pins(settings)
         bench.junk = False
         await bench.write(made.params)
         taken = bench.scoreboard.taken
-        bench.begin(bench.stimulus.traffic(codes(config, bench.rng, passes + 1), [pins] * (passes + 1)))
+        inputs = raws or [*codes(config, bench.rng, passes + 1)]
+        bench.begin(bench.stimulus.traffic(inputs, [pins] * (passes + 1)))
         await bench.until(lambda: len(taken) == config.array.slots)
         start = get_sim_time("ps")
         await bench.until(lambda: not bench.source.busy)
@@ -83,11 +93,43 @@ def codes(config: NmpuConfig, rng: np.random.Generator, passes: int) -> NDArray[
     return shown.reshape(passes, array.slots, array.lanes, -1)
 
 
-def layer(config: NmpuConfig, rng: np.random.Generator) -> Quantized:
-    """Parameters of all columns: gains that take the codes' range to the output's, within what the formats hold."""
+def raw(config: NmpuConfig, rng: np.random.Generator, settings: FrontSettings) -> Raw:
+    """What an array gives for a pass: codes of slices like :func:`codes`, counts of planes and samples binomial, with a
+    probability of each column's own, around 1/2; sums of activations of rows of which half are 1."""
+    facts, columns = config.derived.front_end, config.array.columns
+    shape = 1, *raw_shape(config, settings, columns)
+    if config.codes.source == "slices":
+        form = config.codes.format
+        values = rng.normal(0, 1, shape) * rng.uniform(0.5, 1, columns)
+        values = values if form.low < 0 else np.abs(values)
+        numbers = np.clip(np.rint(values * form.high / _SPREAD), form.low, form.high).astype(np.int64)
+    else:
+        trials = 1 if config.codes.source == "samples" else facts.most
+        numbers = rng.binomial(trials, rng.uniform(0.3, 0.7, columns), shape)
+    planes = 1, settings.subarrays, settings.x_planes
+    most = (1 << facts.reference_bits) - 1
+    return Raw(numbers, rng.binomial(most, 0.5, planes) if facts.zero else None)
+
+
+def reached(config: NmpuConfig, raws: Sequence[Raw], settings: FrontSettings) -> float:
+    """The value of the largest operand, or difference of two, which results at the end of the output's range get."""
+    operands = np.concatenate([each.operands(config, settings) for each in raws])
+    together = operands[:, 0] - operands[:, 1] if config.codes.counts == 2 else operands[:, 0]
+    return max(int(np.abs(together).max()), 1) * 2.0**-config.derived.operand.fraction
+
+
+def layer(config: NmpuConfig, rng: np.random.Generator, reach: float | None = None) -> Quantized:
+    """Parameters of all columns: gains that take the codes' range to the output's, within what the formats hold.
+
+    Args:
+        config: the configuration.
+        rng: source of chance.
+        reach: the value that is taken to the end of the output's range; None: the largest code's.
+    """
     columns, out = config.array.columns, config.output.format
     most, least = _largest(config)
-    gain = rng.uniform(0.6, 1, columns) * out.high / (config.codes.format.high * config.codes.format.step)
+    reach = config.codes.format.high * config.codes.format.step if reach is None else reach
+    gain = rng.uniform(0.6, 1, columns) * out.high / reach
     mismatch = rng.uniform(0.95, 1.05, (config.codes.counts, columns))
     offset = rng.normal(0, out.high / 16, columns)
     norm = None

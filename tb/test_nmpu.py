@@ -14,6 +14,7 @@ import cocotb
 import numpy as np
 
 from .bench import Bench
+from .passes import Steps
 from .setup import effort, plusarg
 from .stream import PATTERNS, bit
 from .tile import Access
@@ -27,35 +28,44 @@ def _passes(bench: Bench, columns: int) -> int:
 @cocotb.test()
 async def latency_and_throughput(dut: Any) -> None:
     """A beat a clock (or one each so many that its lanes take), within passes and from one to the next; results after
-    exactly as many as there are stages."""
+    exactly as many as there are stages.
+
+    A front end takes a beat a clock too, but none while operands wait for lanes that take several clocks; its results
+    come a clock later, and the clocks that lanes take follow the last beat of a slot instead of being before it.
+    """
     async with Bench(dut, "latency") as bench:
         await bench.write(bench.stimulus.params())
-        derived = bench.config.derived
-        if derived.beat_cycles() == 1:
+        derived, front = bench.config.derived, bench.config.derived.front_end.present
+        if derived.beat_cycles() == 1 and not front:
             await bench.until(lambda: bit(dut.s_axis_tready))
-        else:  # a beat is not ready to be taken before it has been walked through
+        else:  # a beat is not ready to be taken before it has been walked through; a front end is, before its lanes
             await bench.clocks(2)
         for _ in range(3):
-            start = len(bench.scoreboard.taken)
+            start, before = len(bench.scoreboard.taken), len(bench.scoreboard.beats)
             settings = [bench.stimulus.settings() for _ in range(_passes(bench, 64))]
             await bench.passes([bench.stimulus.pins(each) for each in settings])
             await bench.drain()
             taken, given = (np.array(clocks[start:]) for clocks in (bench.scoreboard.taken, bench.scoreboard.given))
-            lanes = bench.config.array.lanes
-            beats = [derived.beat_cycles(each.shift) for each in settings for _ in range(-(-each.columns // lanes))]
-            steady = np.diff(taken).tolist() == beats[1:]
-            assert steady, f"beats were taken in clocks {taken.tolist()}, not after {beats[1:]} each"
-            late, expected = given - taken, derived.depth
-            assert (late == expected).all(), f"results came {late.tolist()} clocks after their beats, not {expected}"
+            orders = [(Steps.of(bench.config, each), derived.beat_cycles(each.shift)) for each in settings]
+            cycles = [count for order, count in orders for _ in range(order.slots)]
+            beats, expected = cycles[1:], np.full(len(cycles), derived.depth)
+            if front:
+                spaces = [count if order.completes(k) else 1 for order, count in orders for k in range(order.beats)]
+                beats, expected = spaces[:-1], derived.latency - derived.beat_cycles() + np.array(cycles)
+            clocks = bench.scoreboard.beats[before:]
+            assert np.diff(clocks).tolist() == beats, f"beats were taken in clocks {clocks}, not {beats} apart"
+            late = given - taken
+            right = late.tolist() == expected.tolist()
+            assert right, f"results came {late.tolist()} clocks after their slots, not {expected.tolist()}"
 
 
 @cocotb.test()
 async def corners(dut: Any) -> None:
     """All combinations of extreme operands, at every shift, offset_shift, rounding and activation."""
     async with Bench(dut, "corners") as bench:
-        for (codes, params), settings in zip(bench.stimulus.corners(), itertools.cycle(bench.stimulus.sweep())):
+        for inputs, params, pins in bench.stimulus.corners():
             await bench.write(params)
-            await bench.play(bench.stimulus.traffic([codes], [bench.stimulus.pins(settings)]))
+            await bench.play(bench.stimulus.traffic([inputs], [pins]))
 
 
 @cocotb.test()
@@ -66,10 +76,10 @@ async def ties_and_ends(dut: Any) -> None:
         columns = 4800 if bench.config.derived.floating else 1200
         sweeps = effort(max(1, -(-columns // (len(make.sweep()) * bench.config.array.columns))))
         for settings in itertools.chain.from_iterable(make.sweep() for _ in range(sweeps)):
-            codes = make.codes()
-            await bench.write(make.aimed(codes, make.params(), settings))
+            inputs = make.inputs([settings])
+            await bench.write(make.aimed(make.operands(inputs[0], settings), make.params(), settings))
             pins = make.pins(settings)
-            await bench.play(make.traffic([codes, make.codes()], [pins, pins]))
+            await bench.play(make.traffic([*inputs, *make.inputs([settings])], [pins, pins]))
 
 
 @cocotb.test()
@@ -78,7 +88,7 @@ async def any_settings(dut: Any) -> None:
     async with Bench(dut, "settings") as bench:
         for _ in range(effort(4)):
             await bench.write(bench.stimulus.params())
-            wild = [bench.stimulus.any_pins() for _ in range(_passes(bench, 256))]
+            wild = [bench.stimulus.wild_pins() for _ in range(_passes(bench, 256))]
             tame = [bench.stimulus.pins(bench.stimulus.settings()) for _ in wild]
             await bench.passes([*wild, *tame])
             await bench.passes([*wild, *tame], "random", "random")
@@ -97,16 +107,24 @@ async def gaps_and_stalls(dut: Any) -> None:
 
 @cocotb.test()
 async def back_pressure(dut: Any) -> None:
-    """With the sink blocked the pipeline fills, offers its first result, and takes no more; then all comes out."""
+    """With the sink blocked the pipeline fills, offers its first result, and takes no more; then all comes out.
+
+    A front end holds the operands of one slot more, and takes no beat of any other.
+    """
     async with Bench(dut, "pressure") as bench:
         await bench.write(bench.stimulus.params())
         pins = [bench.stimulus.pins(bench.stimulus.settings()) for _ in range(12)]
         bench.sink.blocked = True
         bench.begin(bench.random(pins))
         stages, walk = bench.config.how.stages, bench.config.derived.walk
-        await bench.clocks(4 * stages + 8 + (stages + 3) * (bench.config.derived.beat_cycles() - 1))
         # The last group of the first beat waits in the last stage, groups of others in those before.
-        count, expected = len(bench.scoreboard.taken), 1 + (stages - 1) // walk
+        slots = 1 + (stages - 1) // walk + bench.config.derived.front_end.present
+        orders = [Steps.of(bench.config, bench.resolve(each)) for each in pins]
+        complete = [order.completes(beat) for order in orders for beat in range(order.beats)]
+        expected = np.flatnonzero(complete)[slots - 1] + 1
+        spent = (stages + 3) * (bench.config.derived.beat_cycles() - 1)
+        await bench.clocks(4 * stages + 8 + spent + expected - slots)
+        count = len(bench.scoreboard.beats)
         assert count == expected, f"{count} beats were taken with the sink blocked, not {expected}"
         assert bit(dut.m_axis_tvalid), "no result is on offer while the sink is blocked"
         bench.sink.blocked = False
@@ -126,7 +144,10 @@ async def active_columns(dut: Any) -> None:
 
 @cocotb.test()
 async def parameter_port(dut: Any) -> None:
-    """Read-back, single lanes, rewrites between and during passes; what a write does is seen by all later beats."""
+    """Read-back, single lanes, rewrites between and during passes; what a write does is seen by all later beats.
+
+    With a front end writes are postponed while operands are under way to the lanes: :class:`tb.bench.Bench`.
+    """
     async with Bench(dut, "port") as bench:
         slots, lanes, rng = bench.config.derived.words, bench.config.derived.built, bench.rng
         every, cycles = (1 << lanes) - 1, bench.config.derived.beat_cycles()
@@ -166,8 +187,11 @@ async def reset_in_mid_pass(dut: Any) -> None:
         await bench.write(bench.stimulus.params())
         for _ in range(effort(12)):
             settings = [bench.stimulus.pins(bench.stimulus.settings()) for _ in range(3)]
-            bench.begin(bench.random(settings), "none", str(bench.rng.choice(PATTERNS)))
+            traffic = bench.random(settings)
+            bench.begin(traffic, "none", str(bench.rng.choice(PATTERNS)))
             longest = (2 * bench.config.array.slots + 4) * bench.config.derived.beat_cycles()
+            if bench.config.derived.front_end.present:
+                longest += len(traffic.data) * 2 // 3
             await bench.clocks(int(bench.rng.integers(1, longest)))
             await bench.reset()
         await bench.passes([bench.stimulus.pins(bench.stimulus.settings())])
@@ -178,23 +202,24 @@ async def wrong_tlast(dut: Any) -> None:
     """frame_error tells of a tlast that disagrees with the slot counter, in the clock that takes the beat."""
     async with Bench(dut, "tlast") as bench:
         await bench.write(bench.stimulus.params())
-        pins = [bench.stimulus.any_pins() for _ in range(_passes(bench, 64))]
-        codes = [bench.stimulus.codes() for _ in pins]
-        await bench.play(bench.stimulus.traffic(codes, pins, spoilt=0.5), "random", "random")
+        pins = [bench.stimulus.wild_pins() for _ in range(_passes(bench, 64))]
+        inputs = bench.stimulus.inputs([bench.resolve(each) for each in pins])
+        await bench.play(bench.stimulus.traffic(inputs, pins, spoilt=0.5), "random", "random")
 
 
 @cocotb.test()
 async def soak(dut: Any) -> None:
     """``+soak=N`` columns (2,048 beats by default) without stalls, settings alike for many passes; its time is kept."""
     async with Bench(dut, "soak") as bench:
-        array = bench.config.array
         await bench.write(bench.stimulus.params())
         bench.junk = False
-        total = plusarg("soak", 0) or 2048 * array.lanes
+        total, beats = plusarg("soak", 0), 0
         start = time.perf_counter()
-        while bench.scoreboard.columns_checked < total:
-            pins = bench.stimulus.pins(bench.stimulus.settings())
-            await bench.passes([pins] * max(1, 1024 // array.slots))
+        while bench.scoreboard.columns_checked < total if total else beats < 2048:
+            settings = bench.stimulus.settings()
+            pins = bench.stimulus.pins(settings)
+            await bench.passes([pins] * max(1, 1024 // Steps.of(bench.config, settings).beats))
             await bench.drain()
+            beats += len(bench.scoreboard.beats)
             bench.scoreboard.check()
         bench.rate = {"columns": bench.scoreboard.columns_checked, "seconds": time.perf_counter() - start}

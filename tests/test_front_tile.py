@@ -81,7 +81,7 @@ def test_a_descriptor_that_asks_for_more_is_refused() -> None:
 
 PROGRAMS = ("random_programs",)
 FAULTS = {
-    "next_layer_before_its_settings": Fault("nmpu_axi", r"= ~ stays;", "= 1'h0;", PROGRAMS),
+    "next_layer_before_its_settings": Fault("nmpu_axi", r"= ahead > left;", "= 1'h0;", PROGRAMS),
     "abort_leaves_a_pass": Fault("nmpu_axi", r"\.clear\(restart\)", ".clear(1'h0)", ("aborts",)),
     "keep_of_the_last_slot": Fault("nmpu_front_end", r"= ~ i_keep;", "= 2'h0;", ("wrong_frames",)),
     "sums_of_activations_not_kept": Fault("nmpu_front_end", r"zero \* i_data\[11:8\]", "zero * i_data[10:7]", PROGRAMS),

@@ -14,6 +14,8 @@ from nmpu_hdl.presets import PRESETS, load, preset
 
 CORES = [name for name in PRESETS if not preset(name).derived.tiled]
 """Those of ``nmpu``; ``nmpu_axi`` has a bench of its own, and tests of its own."""
+RARE = ("xnor", "ternary", "compare-add")
+"""Those whose like are among the others: ``imce`` and ``stox`` have a front end too, the others are as ``paper``."""
 
 needs_icarus = pytest.mark.skipif(
     find("iverilog") is None, reason="iverilog is not installed (apt-get install iverilog)"
@@ -26,9 +28,11 @@ def expect_all_passed(result: SimResult, tests: int, columns: int) -> None:
     assert result.columns_checked >= columns
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=pytest.mark.deep) if preset(n).derived.floating else n for n in CORES]
-)
+def _marks(name: str) -> list[pytest.MarkDecorator]:
+    return [pytest.mark.deep] if preset(name).derived.floating or name in RARE else []
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=_marks(name)) for name in CORES])
 def test_verilator(name: str, runtime: Path, tmp_path: Path) -> None:
     generate(preset(name), tmp_path)
     expect_all_passed(simulate(tmp_path, tmp_path / "sim", runtime=runtime), 11, 10_000)
