@@ -25,7 +25,7 @@ _SPREAD = 0.07
 """Standard deviation of gains, of one count and of the other, relative to their mean."""
 
 _REACH = 3.0
-"""Standard deviations at which codes reach the end of their range."""
+"""Standard deviations at which codes, or operands of a front end, reach the end of their range."""
 
 
 class Accuracy(BaseModel):
@@ -55,7 +55,7 @@ def accuracy(config: NmpuConfig, *, columns: int = 256, vectors: int = 4096, see
     Args:
         config: the configuration; its own number of columns does not count.
         columns: with gains and an offset each, 1..1024.
-        vectors: codes of all columns.
+        vectors: codes of all columns, or, where there is a front end, operands.
         seed: of all that is drawn; codes, gains and offsets do not depend on the arithmetic.
 
     Raises:
@@ -87,7 +87,7 @@ def errors(config: NmpuConfig, gain: ArrayLike, offset: ArrayLike, codes: ArrayL
         config: the configuration.
         gain: (counts, columns), output LSB for each unit of a code's value.
         offset: (columns,), output LSB.
-        codes: integers (vectors, counts, columns).
+        codes: integers (vectors, counts, columns); of a front end, the operands that it makes.
 
     Returns:
         (vectors, columns), output LSB.
@@ -101,7 +101,7 @@ def errors(config: NmpuConfig, gain: ArrayLike, offset: ArrayLike, codes: ArrayL
     settings = PassSettings.of(
         config, columns=shown.shape[-1], shift=shift, offset_shift=made.offset_shift, activation=chosen
     )
-    terms = shown * config.codes.format.step * gains
+    terms = shown * 2.0**-config.derived.operand.fraction * gains
     exact = terms[:, 0] - terms[:, 1] if config.codes.counts == 2 else terms[:, 0]
     exact = exact + np.asarray(offset, np.float64)
     if chosen is Activation.RELU:
@@ -119,7 +119,7 @@ def _activation(config: NmpuConfig) -> Activation:
 def _calibration(config: NmpuConfig, rng: np.random.Generator) -> tuple[Floats, Floats]:
     """Gains (counts, columns) and offsets (columns,) that fixed-point formats hold, whatever the arithmetic is."""
     columns, out, scale, form = config.array.columns, config.output.format, config.scale.format, config.offset.format
-    top = config.codes.format.high * config.codes.format.step
+    top = _top(config) * 2.0**-config.derived.operand.fraction
     most = scale.high * scale.step * 2.0**-config.shift.min
     base = min(out.high / top, most / (1 + 5 * _SPREAD))
     gain = base * (1 + _SPREAD * rng.standard_normal((config.codes.counts, columns)).clip(-5, 5))
@@ -128,7 +128,16 @@ def _calibration(config: NmpuConfig, rng: np.random.Generator) -> tuple[Floats, 
 
 
 def _codes(config: NmpuConfig, rng: np.random.Generator, vectors: int) -> NDArray[np.int64]:
-    """(vectors, counts, columns) codes, magnitudes of a Gaussian."""
-    form = config.codes.format
-    drawn = np.abs(rng.standard_normal((vectors, config.codes.counts, config.array.columns)))
-    return np.clip(np.rint(drawn * form.high / _REACH), form.low, form.high).astype(np.int64)
+    """(vectors, counts, columns) codes or operands, magnitudes of a Gaussian; of a front end with the sign that its
+    operands can have."""
+    number = config.derived.operand
+    drawn = rng.standard_normal((vectors, config.codes.counts, config.array.columns))
+    if not (config.derived.front_end.present and number.signed):
+        drawn = np.abs(drawn)
+    return np.clip(np.rint(drawn * _top(config) / _REACH), number.low, number.high).astype(np.int64)
+
+
+def _top(config: NmpuConfig) -> int:
+    """The largest magnitude that both signs can have."""
+    number = config.derived.operand
+    return max(number.high, -number.low - 1)

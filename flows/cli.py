@@ -1,6 +1,6 @@
 """The command line ``nmpu``: every command takes the same words for the configuration, and ``--json`` for machines.
 
-The commands themselves are in :mod:`flows.commands` and :mod:`flows.measure_commands`.
+The commands themselves are in :mod:`flows.commands`, :mod:`flows.measure_commands` and :mod:`flows.families_command`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import typer
 
 from nmpu_hdl import __version__
 
-from . import commands, measure_commands
+from . import commands, families_command, measure_commands
 from .parallel import forgive_unused
 from .tool import ToolFailed, ToolMissing
 
@@ -47,6 +47,7 @@ for _command in (
     measure_commands.layout,
     measure_commands.compare,
     measure_commands.sweep,
+    families_command.families,
     commands.run,
     commands.doctor,
 ):

@@ -49,6 +49,11 @@ def compare(
     if config.derived.floating or config.derived.tiled:
         field = f"arithmetic.kind = {config.arithmetic.kind}, tile.kind = {config.tile.kind}"
         raise ValueError(f"{field}: compare starts from a core of fixed point; fixed and none would do")
+    if config.derived.front_end.present:
+        raise ValueError(
+            f"codes.source = {config.codes.source}: binary16 has no front end to compare with; counts would do, "
+            "and nmpu families compares front ends"
+        )
     floating(config, 1)
     cells = Library.read(library, dont_use)
     files = [work / name for name in ("result.json", "compare.md", "compare.svg")]

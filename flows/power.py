@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from nmpu_hdl.config import NmpuConfig
+from nmpu_hdl.front_settings import front_choices
+from nmpu_hdl.front_usual import usual_front
 from nmpu_hdl.macros import macros
 from nmpu_hdl.ports import top_name
 
@@ -84,11 +86,22 @@ def power(
     seen, remarks = (None, []) if under.vectorless else _simulated(build, config, work, under, netlist, cells)
     pins, least = _linked(trees, netlist.top, work / "sta", cells, under, seen is None)
     period, source = _period(under.period_ps, target_ps, round(least, 3), remarks)
+    remarks += _told(config)
     measured = Measured(config, under, cells, volts, netlist, trees, seen, period, source)
     tools = {"yosys": netlist.yosys, "opensta": opensta.version(work / "sta")}
     result = summary(measured, pins, tools, remarks)
     write_atomic(work / "result.json", result.model_dump_json(indent=2) + "\n")
     return result
+
+
+def _told(config: NmpuConfig) -> list[str]:
+    """How long the passes are that the energy is of, where a front end makes that a setting."""
+    if not config.derived.front_end.present:
+        return []
+    settings = usual_front(config)
+    chosen = ", ".join(f"{c.name} {int(getattr(settings, c.name))}" for c in front_choices(config))
+    beats = settings.steps(config)
+    return [f"energies are of passes of {beats} beat{'s' if beats > 1 else ''} a slot" + (chosen and f": {chosen}")]
 
 
 def _period(

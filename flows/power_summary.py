@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 
 from nmpu_hdl.config import NmpuConfig
+from nmpu_hdl.front_usual import pass_clocks
 
 from .buffers import Buffered
 from .library import Library
@@ -42,7 +43,8 @@ class Conditions:
     Args:
         period_ps: of the clock, ps; None: the target that the netlist was mapped for, if there is one and it meets it,
             or the least that it can take, by OpenSTA.
-        passes: that are simulated, from 1; None: those of 128 clocks, but at least 2.
+        passes: that are simulated, from 1; None: those of 128 clocks, but at least 2, or 1 with a front
+            end, whose passes are long.
         simulator: that is tried first.
         seed: of codes and parameters.
         vectorless: simulate nothing.
@@ -69,7 +71,7 @@ class Conditions:
 
     def passes_of(self, config: NmpuConfig) -> int:
         """The passes to simulate."""
-        return self.passes or max(2, -(-_CLOCKS // (config.array.slots * config.derived.beat_cycles())))
+        return self.passes or max(1 + (not config.derived.front_end.present), -(-_CLOCKS // pass_clocks(config)))
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ class Measured:
     @property
     def cycles(self) -> int:
         """Clocks of the window, or of a pass."""
-        return self.seen.cycles if self.seen else self.config.array.slots * self.config.derived.beat_cycles()
+        return self.seen.cycles if self.seen else pass_clocks(self.config)
 
     @property
     def columns(self) -> int:

@@ -11,6 +11,8 @@ from typing import NamedTuple
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from nmpu_hdl.config import NmpuConfig
+from nmpu_hdl.front_settings import FrontSettings
+from nmpu_hdl.front_usual import usual_front
 from nmpu_hdl.presets import build
 from nmpu_hdl.verilog import digest
 
@@ -26,7 +28,7 @@ from .tool import write_together
 __all__ = ["ARCHITECTURES", "STAGES", "sweep"]
 
 _COLUMNS = 512
-"""That are simulated at least for an energy."""
+"""That are simulated at least for an energy; with a front end, columns times beats."""
 
 STAGES = (1, 2)
 
@@ -130,7 +132,9 @@ def render(result: Sweep, *, drawn: bool) -> str:
 
 
 def _passes(config: NmpuConfig) -> int:
-    return -(-_COLUMNS // core(config).array.columns)
+    """Passes to simulate; of a front end fewer, for they are longer."""
+    least, front = -(-_COLUMNS // core(config).array.columns), config.derived.front_end.present
+    return max(1, least // usual_front(config).steps(config)) if front else least
 
 
 def _point(config: NmpuConfig, how: Architecture, stages: int, effort: Effort, job: Job) -> _Point:
@@ -192,6 +196,8 @@ def _row(point: _Point, found: Measured, cells: Library) -> SweepRow:
         period_ps=period,
         logic_ps=mapped.logic_ps,
         lane_cycles=derived.lane_cycles(),
+        steps=FrontSettings.of(config).steps(config) if derived.front_end.present else 0,
+        front_stages=derived.front_end.stages,
         cycles=cycles,
         cycles_least=derived.pass_cycles(config.array.columns, config.shift.min),
         ns=round(cycles * period / 1000, 3),

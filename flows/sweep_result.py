@@ -25,6 +25,8 @@ class SweepRow(_Frozen):
         logic_ps: the longest path inside the lane as ABC estimates it, ps: without clock-to-q, setup and wires; None
             where its estimate does not hold, for there are cells that it does not see into.
         lane_cycles: clocks that a lane takes for a column, at the largest shift.
+        steps, front_stages: beats that a front end takes for a slot, at its largest settings, and its clocks; 0: there
+            is none.
         cycles: clocks for all columns of the configuration with its lanes, at the largest shift.
         cycles_least: the same at the least shift.
         ns: time for that at the least period, at the largest shift.
@@ -45,6 +47,8 @@ class SweepRow(_Frozen):
     period_ps: float
     logic_ps: float | None
     lane_cycles: int
+    steps: int = 0
+    front_stages: int = 0
     cycles: int
     cycles_least: int
     ns: float
@@ -59,7 +63,8 @@ class SweepRow(_Frozen):
 
     def cycles_with(self, columns: int, lanes: int) -> int:
         """Clocks for some columns with another number of lanes, at the largest shift."""
-        return -(-columns // lanes) * self.lane_cycles + self.stages
+        slot = max(self.steps, 1) + self.lane_cycles - 1
+        return -(-columns // lanes) * slot + self.stages + self.front_stages
 
 
 class Sweep(_Frozen):

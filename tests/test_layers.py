@@ -20,7 +20,7 @@ NO_AMARANTH = [
     "float_steps",
     "cuts",
 ]
-NO_AMARANTH += ["front_facts", "front_settings", "front_check"]
+NO_AMARANTH += ["front_facts", "front_settings", "front_check", "front_usual"]
 NO_AMARANTH += ["program", "registers", "capabilities", "driver", "macros"]  # of the tile
 FORBIDDEN = {
     "golden": {"amaranth", "cocotb", "tb", "flows", "pyosys"},

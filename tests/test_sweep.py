@@ -11,7 +11,7 @@ import pytest
 from flows.sweep import ARCHITECTURES, render, sweep
 from flows.sweep_chart import chart
 from flows.sweep_result import Sweep, SweepRow
-from nmpu_hdl.presets import load
+from nmpu_hdl.presets import load, preset
 
 ROW: dict[str, Any] = {
     "architecture": "parallel",
@@ -78,6 +78,9 @@ def test_names_and_clocks() -> None:
     assert serial.cycles_with(256, 64) == 61
     assert serial.cycles_with(256, 256) == 16
     assert parallel.cycles_with(250, 64) == 5
+    xnor = preset("xnor")
+    behind = parallel.model_copy(update={"steps": 16, "front_stages": xnor.derived.front_end.stages})
+    assert behind.cycles_with(256, 64) == xnor.derived.pass_cycles(256)
 
 
 def test_page() -> None:

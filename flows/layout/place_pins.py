@@ -64,7 +64,7 @@ def core_sides(config: NmpuConfig) -> PinSides:
     every lane's codes come from the crossbar's columns below it and its activations leave above it.  The host's port
     of the parameters and the memory's are opposite each other."""
     lanes, out = config.array.lanes, config.output.format.width
-    codes = lanes * config.codes.counts * config.codes.format.width
+    carried = config.derived.front_end.beat_bits
     top = [
         name
         for lane in range(lanes)
@@ -76,7 +76,7 @@ def core_sides(config: NmpuConfig) -> PinSides:
     ]
     memory = ("en", "we", "addr", "wdata", "rdata")
     return PinSides(
-        bottom=tuple(f"s_axis_tdata[{bit}]" for bit in range(codes)),
+        bottom=tuple(f"s_axis_tdata[{bit}]" for bit in range(carried)),
         top=tuple(top),
         left=tuple(f"param_{name}" for name in memory),
         right=tuple(f"mem_{name}" for name in memory),

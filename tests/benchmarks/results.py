@@ -1,4 +1,4 @@
-"""Compare fixed point with binary16, sweep over lanes, lay out, and write docs/results.md with its pictures.
+"""Compare fixed point with binary16, sweep over lanes, compare front ends, lay out, and write docs/results.md.
 
 python -m tests.benchmarks.results ../shared/lib/nangate45_typ.lib ../shared/lib/asap7_rvt_tt.lib \\
     --sweep ../shared/lib/sky130hd_tt.lib --sweep ../shared/lib/ihp_sg13g2_typ_1p20V_25C.lib
@@ -18,12 +18,14 @@ import typer
 from flows.compare import compare, render
 from flows.compare_chart import chart
 from flows.compare_result import Comparison
+from flows.families import Asked, families
+from flows.families_chart import chart as families_chart
 from flows.sweep import sweep
 from flows.sweep_chart import chart as sweep_chart
 from flows.tool import write_together
 from nmpu_hdl.presets import load
 
-from . import architectures, layouts
+from . import architectures, front_ends, layouts
 
 DOCS = Path(__file__).parents[2] / "docs"
 FULL, FURTHER = 1, (2, 3)
@@ -35,7 +37,8 @@ _INTRO = """# Results
 
 The paper's preset against the same unit in binary16, built as well as we can: `nmpu compare` in {count} {libraries}.
 What is divided by what, what differs from the paper's own comparison, and why a figure is below it, is said under each
-library. Then [lanes of other architectures](#architectures-of-lanes-and-efforts-of-mapping), and [layouts](#layouts).
+library. Then [lanes of other architectures](#architectures-of-lanes-and-efforts-of-mapping), [front ends](#front-ends),
+and [layouts](#layouts).
 How areas are measured: [area.md](area.md); the arithmetic: [arithmetic.md](arithmetic.md).
 """
 
@@ -45,6 +48,7 @@ class Part(StrEnum):
 
     FLOATS = "floats"
     LANES = "lanes"
+    FAMILIES = "families"
     LAYOUTS = "layouts"
 
 
@@ -60,12 +64,14 @@ def main(
     ),
     further: Annotated[bool, typer.Option(help="the ratios for 2 and 3 stages as well")] = True,
 ) -> None:
-    """Compare in every library, sweep in those and in others, lay out, and write the page."""
+    """Compare in every library, sweep in those and in others, compare front ends, lay out, and write the page."""
     for part in parts or Part:
         if part is Part.FLOATS:
             write_part(part, *_floats(libs, work, date or _today(), further=further))
         elif part is Part.LANES:
             write_part(part, *_lanes((*libs, *(sweeps or ())), work, date or _today()))
+        elif part is Part.FAMILIES:
+            write_part(part, *_families(libs, work, date or _today()))
         else:
             found = layouts.laid_out(work / "layout", _say)
             write_part(part, layouts.section(found, date or _today()), {})
@@ -91,6 +97,14 @@ def _lanes(libs: Sequence[Path], work: Path, date: str) -> tuple[str, dict[str, 
     ]
     charts = {f"lanes_{lib.stem}.svg": sweep_chart(result) for lib, result in zip(libs, swept, strict=True)}
     return architectures.section(swept, _drawn(charts), date), charts
+
+
+def _families(libs: Sequence[Path], work: Path, date: str) -> tuple[str, dict[str, str | None]]:
+    measured = [
+        families(Asked(lib, front_ends.AVOIDED.get(lib.stem, ())), work / f"{lib.stem}-families", _say) for lib in libs
+    ]
+    charts = {f"families_{lib.stem}.svg": families_chart(result) for lib, result in zip(libs, measured, strict=True)}
+    return front_ends.section(measured, _drawn(charts), date), charts
 
 
 def write_part(part: Part, text: str, charts: Mapping[str, str | None]) -> None:
