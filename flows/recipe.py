@@ -56,7 +56,7 @@ RECIPE = Recipe(
         "opt -fast",
     ),
     abc=("strash", "ifraig", "strash", "dch -f", "amap -m", "upsize {D}", "dnsize {D}", "stime -p"),
-    arithmetic=frozenset({"nmpu_lane"}),
+    arithmetic=frozenset({"nmpu_lane", "nmpu_front_lane"}),
 )
 """The passes are those of Yosys' ``synth``, without such as find nothing here (state machines, sharing, a first run of
 ABC): they take most of its time on the parameter memory.  ``amap`` keeps the adders of a lane as they were made, where

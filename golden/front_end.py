@@ -54,7 +54,7 @@ def front_end(config: NmpuConfig, raw: ArrayLike, settings: FrontSettings, refer
     if array.shape[-len(shape) :] != shape:
         raise ValueError(f"what an array gives, of shape {array.shape}, does not end in {shape}")
     _check_raw(config, array)
-    per_step = amounts(config, array.astype(np.int64), settings)  # (..., S, M, K', counts, columns)
+    per_step = amounts(config, array, settings)  # (..., S, M, K', counts, columns)
     operands: Ints = np.einsum("mk,...smkcn->...cn", step_weights(config, settings), per_step)
     if (reference is None) == bool(facts.zero):
         raise ValueError(f"front.zero = {facts.zero} {'needs' if facts.zero else 'takes no'} sums of activations")
@@ -63,16 +63,17 @@ def front_end(config: NmpuConfig, raw: ArrayLike, settings: FrontSettings, refer
     return operands
 
 
-def amounts(config: NmpuConfig, raw: Ints, settings: FrontSettings) -> Ints:
+def amounts(config: NmpuConfig, raw: NDArray[np.integer], settings: FrontSettings) -> Ints:
     """What each step adds before its weight: (..., S, M, K or K * beside, counts, columns).
 
     A code; a count of ones c, or ``N - 2 c``, where bits stand for -1 and +1 and c counts those that differ (the
     array's XOR); of T samples the number u of ones, or ``2 u - T``.
     """
     if config.codes.source == "slices":
-        return raw
+        return raw.astype(np.int64)
     if config.codes.source == "planes":
-        return (settings.rows - 2 * raw if settings.bipolar else raw)[..., None, :]
+        counts = raw.astype(np.int64)
+        return (settings.rows - 2 * counts if settings.bipolar else counts)[..., None, :]
     ones = raw.sum(axis=-2, dtype=np.int64)
     return (2 * ones - settings.samples if settings.bipolar else ones)[..., None, :]
 

@@ -22,7 +22,7 @@ from golden.protect import coded_width, decode, encode
 from nmpu_hdl.driver import Driver
 from nmpu_hdl.program import Layer, param_words
 
-from .axi_model import Bank, Expected, Step, code_beats, expect, lanes_word, pass_beats, slots_of
+from .axi_model import Bank, Expected, Step, code_beats, completing, expect, lanes_word, pass_beats, slots_of
 from .lite import LiteBus
 from .programs import draw_chain, draw_codes, draw_inputs, draw_params, draw_tables
 from .setup import chance, configuration, record, start_clock
@@ -286,7 +286,11 @@ class AxiBench:
             banks = np.full(layers[place].vectors, self.active)
             steps.append(Step(layers[place], given, banks, marks, (flips or {}).get(k)))
         await self.driver.start(order[0])
-        await self.finish()
+        beats = sum(
+            layers[place].vectors * layers[place].blocks * len(completing(self.config, layers[place]))
+            for place in order
+        )
+        await self.finish(20_000 + beats)
         expected = expect(self.config, steps, self.banks, self.tables)
         await self.compare(expected)
         return expected

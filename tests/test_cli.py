@@ -43,7 +43,9 @@ def expect_complaint(done: subprocess.CompletedProcess[str], status: int, *parts
         (["generate", "none.toml"], ["none.toml: No such file or directory"]),
         (
             ["generate", "--preset", "papers"],
-            ["there is no preset 'papers'; paper, fp16-ldpu, tiny, tile, tiny-tile, wide are there"],
+            [
+                "there is no preset 'papers'; paper, fp16-ldpu, tiny, tile, tiny-tile, aon-cim, imce, xnor, stox, ternary,"
+            ],
         ),
         (["generate", "--set", "guard"], ["--set guard: write group.field=value"]),
         (["generate", "-o", "file/below"], ["file/below", "Not a directory"]),

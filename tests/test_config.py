@@ -227,9 +227,7 @@ def test_files_that_are_not(tmp_path: Path) -> None:
     broken.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ValueError, match=r"broken.toml: not a text file in UTF-8$"):
         load(broken)
-    with pytest.raises(
-        ValueError, match=r"no preset 'papers'; paper, fp16-ldpu, tiny, tile, tiny-tile, wide are there$"
-    ):
+    with pytest.raises(ValueError, match=rf"no preset 'papers'; {', '.join(PRESETS)} are there$"):
         load(preset_name="papers")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,12 @@ import pytest
 from numpy.typing import NDArray
 
 import golden
+from flows.generate import generate
+from flows.simulate import simulate
 from golden import Analog
 from golden.front_end import raw_shape
 from nmpu_hdl.program import decode, encode
+from tb import replay
 
 from .networks import floating, sampling
 from .networks.arrays import STAGES_OF_SAMPLES, Samples, bit_planes, converters, load_samples
@@ -144,6 +148,28 @@ def test_program_is_the_layers(kind: str, digits: Digits, numbers: tuple[Numbers
             assert raw is not None
             assert raw.shape == (chain[k].vectors, 1, *raw_shape(config, front, numbers[k].stage.outputs))
     assert (run.classes == digits.labels[:REPLAYED]).mean() > 0.8
+
+
+@pytest.mark.parametrize("kind", MAKE)
+def test_verilog_runs_the_network(
+    kind: str, digits: Digits, numbers: tuple[Numbers, ...], runtime: Path, tmp_path: Path
+) -> None:
+    """What follows the arrays, bit for bit in every layer, and so every class."""
+    family, rng = MAKE[kind](numbers), np.random.default_rng(3)
+    program = family.program(digits.images[:REPLAYED], rng)
+    done = golden.run_program(*program)
+    generate(program.config, tmp_path)
+    replay.save(tmp_path / "replay.npz", *program)
+    result = simulate(tmp_path, tmp_path / "sim", bench="tb.test_replay", runtime=runtime)
+    assert not result.failures, result.failures[0]
+    with np.load(tmp_path / "sim" / "replay_results.npz") as stored:
+        seen = dict(stored)
+    for k, expected in enumerate(done.layers):
+        assert expected.y is not None
+        assert np.array_equal(seen[f"y_{k}"], expected.y), f"layer {k}"
+    classes = seen[f"y_{len(done.layers) - 1}"].argmax(axis=1)
+    assert len(classes) == REPLAYED
+    assert (classes == digits.labels[:REPLAYED]).mean() > 0.8
 
 
 def small_net(rng: np.random.Generator) -> tuple[list[sampling.Weights], NDArray[np.float64]]:

@@ -47,16 +47,16 @@ def tile(name: str, *settings: str) -> NmpuConfig:
 
 @pytest.mark.deep
 @pytest.mark.parametrize("name", TILES)
-def test_tile(name: str, fast_runtime: Path, tmp_path: Path) -> None:
+def test_tile(name: str, runtime: Path, tmp_path: Path) -> None:
     generate(tile(name), tmp_path)
-    passes(simulate(tmp_path, tmp_path / "sim", runtime=fast_runtime))
+    passes(simulate(tmp_path, tmp_path / "sim", runtime=runtime))
 
 
-def test_tile_in_short(fast_runtime: Path, tmp_path: Path) -> None:
+def test_tile_in_short(runtime: Path, tmp_path: Path) -> None:
     """What has to do with the front end's settings, beats and clocks."""
     generate(tile("planes"), tmp_path)
     chosen = ["throughput", "random_programs", "aborts", "illegal_descriptors", "wrong_frames"]
-    passes(simulate(tmp_path, tmp_path / "sim", runtime=fast_runtime, tests=chosen), len(chosen))
+    passes(simulate(tmp_path, tmp_path / "sim", runtime=runtime, tests=chosen), len(chosen))
 
 
 @pytest.mark.parametrize("name", TILES)
@@ -90,8 +90,8 @@ FAULTS = {
 
 
 @pytest.fixture(scope="session")
-def controls(once: Once, fast_runtime: Path) -> Controls:
-    return Controls(once, fast_runtime, {"front-tile": tile("planes")}, {"front-tile": FAULTS})
+def controls(once: Once, runtime: Path) -> Controls:
+    return Controls(once, runtime, {"front-tile": tile("planes")}, {"front-tile": FAULTS})
 
 
 @pytest.mark.parametrize("name", FAULTS)
