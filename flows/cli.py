@@ -73,6 +73,8 @@ def main() -> None:
     except typer.exceptions.TyperException as error:
         status = _complain(error.format_message().replace("Value error, ", ""), 2)
     except (KeyboardInterrupt, typer.Abort):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the end is near; another would be a traceback
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         forgive_unused()
         status = _complain("interrupted; what was finished is kept", 2)
     except OSError as error:

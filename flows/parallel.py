@@ -87,6 +87,8 @@ def _attempt(function: Callable[..., T], *arguments: Any) -> T | _Broken:
         return function(*arguments)
     except ToolFailed as error:
         return _Broken(str(error).split("; the log is ")[0], error.log)
+    except SystemExit:  # the pool would take it for a result, and begin with what is next in its queue
+        os._exit(1)
 
 
 def _heed() -> None:
