@@ -12,7 +12,7 @@ from .layer import Counters, LayerResult, accumulate, finish, pool, run_layer
 from .line import Fit, Line, fit
 from .mapping import Mapped, Wanted, map_layer, plain_layer, write_params
 from .mapping_arrays import Planes, Streams
-from .mapping_counts import RawInputs, block_counts, block_sums, slice_codes, weight_slices
+from .mapping_counts import RawInputs, Slices, block_counts, block_sums
 from .model import Activations, forward, taps
 from .params import Params, pack, unpack
 from .program import LayerInputs, ProgramResult, block_params, place_params, run_program
@@ -38,6 +38,7 @@ __all__ = [
     "ProgramResult",
     "Quantized",
     "RawInputs",
+    "Slices",
     "Streams",
     "Wanted",
     "accumulate",
@@ -68,9 +69,7 @@ __all__ = [
     "read_array",
     "run_layer",
     "run_program",
-    "slice_codes",
     "taps",
     "unpack",
-    "weight_slices",
     "write_params",
 ]

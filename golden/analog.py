@@ -150,9 +150,11 @@ def conductances(analog: Analog, weights: ArrayLike, largest: float) -> Floats:
         (2, rows, columns), uS.
 
     Raises:
-        ValueError: a weight beyond ``largest``.
+        ValueError: a weight beyond ``largest``, or a ``largest`` that is not positive.
     """
     array = np.asarray(weights, np.float64)
+    if not largest > 0:
+        raise ValueError(f"largest = {largest}: a positive weight would do")
     if not np.abs(array).max(initial=0) <= largest:
         raise ValueError(f"a weight of {np.abs(array).max():g} is beyond largest = {largest}")
     return np.stack([np.maximum(array, 0), np.maximum(-array, 0)]) * (analog.g_max / largest)

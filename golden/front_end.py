@@ -37,7 +37,7 @@ def front_end(config: NmpuConfig, raw: ArrayLike, settings: FrontSettings, refer
 
     Args:
         config: the configuration; ``codes.source`` is not ``counts``.
-        raw: integers (..., *:func:`raw_shape`).
+        raw: integers, or truth values, (..., *:func:`raw_shape`).
         settings: of the pass.
         reference: (..., S, M) sums of each plane of activations, in the units of a count; just with ``front.zero``,
             and without effect where ``settings.zero`` is 0.
@@ -50,6 +50,8 @@ def front_end(config: NmpuConfig, raw: ArrayLike, settings: FrontSettings, refer
     """
     settings.check(config)
     array, facts = np.asarray(raw), config.derived.front_end
+    if array.dtype == np.bool_:
+        array = array.astype(np.uint8)
     shape = raw_shape(config, settings, array.shape[-1] if array.ndim else 0)
     if array.shape[-len(shape) :] != shape:
         raise ValueError(f"what an array gives, of shape {array.shape}, does not end in {shape}")

@@ -73,6 +73,7 @@ class Planes:
             subarrays=len(pieces),
             bipolar=odd,
             zero=self.zero,
+            **_steps(self.x_planes, 1, self.w_planes, 1),
             **chosen,
         )
 
@@ -111,6 +112,7 @@ class Streams:
         rows: most rows of a sub-array.
         junctions: what ends the columns.
         x_form, w_form: of :func:`golden.slicing.apart`; not ``twos``, as no step counts negative here.
+        bipolar: the unit takes bits for -1 and +1; False: for 0 and 1, and the offset makes up for it.
     """
 
     x_planes: int
@@ -121,6 +123,7 @@ class Streams:
     junctions: Junctions = field(default_factory=Junctions)
     x_form: Form = "unsigned"
     w_form: Form = "sign"
+    bipolar: bool = True
 
     def __post_init__(self) -> None:
         if "twos" in (self.x_form, self.w_form):
@@ -134,9 +137,8 @@ class Streams:
             w_planes=self.w_planes,
             subarrays=len(parts(inputs, self.rows)),
             samples=self.junctions.samples,
-            x_step=self.x_bits,
-            w_step=self.w_bits,
-            bipolar=True,
+            bipolar=self.bipolar,
+            **_steps(self.x_planes, self.x_bits, self.w_planes, self.w_bits),
         )
 
     def sums(self, x: ArrayLike, weights: ArrayLike) -> Ints:
@@ -152,10 +154,23 @@ class Streams:
     def expected(self, partial: Ints, gain: ArrayLike = 1.0, shift: ArrayLike = 0.0) -> Floats:
         """``v``, (vectors, columns): the mean over sub-arrays of the weighted sum of ``tanh(a * ps)``."""
         means = expected(self.junctions, partial, gain, shift)
-        x, w = (1 << b * np.arange(n) for b, n in ((self.x_bits, self.x_planes), (self.w_bits, self.w_planes)))
-        found: Floats = np.einsum("m,k,vsmkc->vc", x.astype(np.float64), w.astype(np.float64), means)
+        found: Floats = np.einsum("mk,vsmkc->vc", self._weights(), means)
         return found / partial.shape[1]
 
+    def _weights(self) -> Floats:
+        """Of each stream and slice, (M, K)."""
+        x, w = (1 << b * np.arange(n) for b, n in ((self.x_bits, self.x_planes), (self.w_bits, self.w_planes)))
+        return np.multiply.outer(x, w).astype(np.float64)
+
     def line(self, inputs: int, columns: int) -> Line:
-        """Operands are S * T times what is expected, which goes into the scale."""
-        return Line.exact(1, columns, slope=len(parts(inputs, self.rows)) * self.junctions.samples)
+        """Operands are S * T times what is expected, which goes into the scale; of bits 0 and 1 half of it, and more by
+        half of what all ones would give."""
+        most = len(parts(inputs, self.rows)) * self.junctions.samples
+        if self.bipolar:
+            return Line.exact(1, columns, slope=most)
+        return Line.exact(1, columns, slope=most / 2, intercept=most / 2 * float(self._weights().sum()))
+
+
+def _steps(x_planes: int, x_bits: int, w_planes: int, w_bits: int) -> dict[str, int]:
+    """Steps of weights; not of a single plane, for there they mean nothing."""
+    return ({"x_step": x_bits} if x_planes > 1 else {}) | ({"w_step": w_bits} if w_planes > 1 else {})

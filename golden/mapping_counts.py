@@ -7,6 +7,7 @@ streams are sub-arrays inside one pass.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -16,9 +17,10 @@ from nmpu_hdl.config import NmpuConfig
 from nmpu_hdl.front_settings import FrontSettings
 
 from .analog import Crossbar, counts
+from .line import Line
 from .slicing import Form, apart, parts, sums
 
-__all__ = ["RawInputs", "block_counts", "block_sums", "slice_codes", "weight_slices"]
+__all__ = ["RawInputs", "Slices", "block_counts", "block_sums"]
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -79,50 +81,85 @@ def block_counts(x: ArrayLike, crossbars: Sequence[Crossbar], conductance: Seque
     return np.stack(found, axis=1)
 
 
-def slice_codes(
-    config: NmpuConfig,
-    front: FrontSettings,
-    x: ArrayLike,
-    weights: ArrayLike,
-    rows: int,
-    *,
-    x_form: Form = "unsigned",
-    crossbars: Sequence[Sequence[Crossbar]] | None = None,
-) -> RawInputs:
-    """Codes of weight slices and bit-serial streams, for ``codes.source = slices``.
-
-    Slices have the sign of their weight (:func:`weight_slices`); streams of activations are ``x_form``, ``twos`` where
-    ``front.x_signed``.
+@dataclass(frozen=True)
+class Slices:
+    """Activations in bit-serial streams, weights in slices, and a converter for each: ``codes.source = slices``.
 
     Args:
-        config: the configuration; slices of one weight arrive together by ``front.beside``.
-        front: of the pass; its steps are the bits of a digit.
-        x: integers (vectors, inputs).
-        weights: integers (inputs, columns).
+        x_planes, x_bits: streams M of activations, and bits of each.
+        w_planes, w_bits: slices of weights (those that arrive together, ``front.beside``, counted each), and bits.
         rows: most rows of a sub-array.
-        x_form: of the streams.
-        crossbars: what converts, of each sub-array and slice; None: sums as they are, an LSB each.
+        x_form: ``unsigned``, or ``twos``: the top stream counts negative.
+        w_form: ``sign``: slices have the sign of their weight, in two counts or a signed code; ``twos``: none has,
+            and the top one counts negative.
 
     Raises:
-        ValueError: numbers that so many digits do not hold, or rows that take more or fewer sub-arrays than ``front``
-            has.
+        ValueError: other forms.
     """
-    w = weight_slices(config, front, weights)
-    streams = apart(np.asarray(x), front.x_planes, front.x_step or 1, x_form).swapaxes(0, 1)
-    pieces = parts(w.shape[1], rows)
-    if front.subarrays != len(pieces):
-        raise ValueError(f"subarrays = {front.subarrays}, but the layer takes {len(pieces)}")
-    if crossbars is None:
-        sides = [np.maximum(w, 0), np.maximum(-w, 0)] if config.codes.counts == 2 else [w]
-        return RawInputs(np.stack([sums(streams, side, pieces) for side in sides], axis=-2)[:, None])
-    found = [
-        np.stack([counts(crossbar, streams[:, :, piece]) for crossbar in slices], axis=2)
-        for piece, slices in zip(pieces, crossbars, strict=True)
-    ]
-    return RawInputs(np.stack(found, axis=1)[:, None])
 
+    x_planes: int
+    w_planes: int
+    x_bits: int = 1
+    w_bits: int = 1
+    rows: int = 256
+    x_form: Form = "unsigned"
+    w_form: Form = "sign"
 
-def weight_slices(config: NmpuConfig, front: FrontSettings, weights: ArrayLike) -> Ints:
-    """Slices of weights, (K * beside, inputs, columns): digits with the sign of the weight, the lowest first."""
-    count = front.w_planes * config.derived.front_end.beside
-    return apart(np.asarray(weights), count, front.w_step or 1, "sign")
+    def __post_init__(self) -> None:
+        if self.x_form not in ("unsigned", "twos") or self.w_form not in ("sign", "twos"):
+            raise ValueError(
+                f"x_form = {self.x_form}, w_form = {self.w_form}: unsigned or twos, and sign or twos, would do"
+            )
+
+    def front(self, config: NmpuConfig, inputs: int) -> FrontSettings:
+        """Settings for a layer of so many inputs."""
+        beside = config.derived.front_end.beside
+        if self.w_planes % beside:
+            raise ValueError(f"w_planes = {self.w_planes} is no multiple of front.beside = {beside}")
+        return FrontSettings.of(
+            config,
+            x_planes=self.x_planes,
+            w_planes=self.w_planes // beside,
+            subarrays=len(parts(inputs, self.rows)),
+            **({"x_signed": 1} if self.x_form == "twos" else {}),
+            **({"w_signed": 1} if self.w_form == "twos" else {}),
+            **({"x_step": self.x_bits} if self.x_planes > 1 else {}),
+            **({"w_step": self.w_bits} if self.w_planes > 1 else {}),
+        )
+
+    def apart(self, weights: ArrayLike) -> Ints:
+        """Slices of weights (inputs, columns), the lowest first: (K, inputs, columns)."""
+        return apart(np.asarray(weights), self.w_planes, self.w_bits, self.w_form)
+
+    def raw(
+        self,
+        config: NmpuConfig,
+        x: ArrayLike,
+        weights: ArrayLike,
+        crossbars: Sequence[Sequence[Crossbar]] | None = None,
+    ) -> RawInputs:
+        """Codes for integers x (vectors, inputs) and weights (inputs, columns).
+
+        Args:
+            config: the configuration, for its counts.
+            x, weights: what is multiplied.
+            crossbars: what converts, of each sub-array and slice; None: sums as they are, an LSB each.
+
+        Raises:
+            ValueError: numbers that so many digits do not hold.
+        """
+        w = self.apart(weights)
+        streams = apart(np.asarray(x), self.x_planes, self.x_bits, self.x_form).swapaxes(0, 1)
+        pieces = parts(w.shape[1], self.rows)
+        if crossbars is None:
+            sides = [np.maximum(w, 0), np.maximum(-w, 0)] if config.codes.counts == 2 else [w]
+            return RawInputs(np.stack([sums(streams, side, pieces) for side in sides], axis=-2)[:, None])
+        found = [
+            np.stack([counts(crossbar, streams[:, :, piece]) for crossbar in slices], axis=2)
+            for piece, slices in zip(pieces, crossbars, strict=True)
+        ]
+        return RawInputs(np.stack(found, axis=1)[:, None])
+
+    def line(self, config: NmpuConfig, columns: int, slope: float = 1.0) -> Line:
+        """Operands are the products, positive and negative apart with two counts; ``slope``: codes a unit."""
+        return Line.exact(config.codes.counts, columns, slope=slope)

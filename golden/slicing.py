@@ -30,9 +30,9 @@ def apart(values: ArrayLike, count: int, bits: int = 1, form: Form = "unsigned")
         values: integers of any shape, within :func:`digit_range`.
         count: digits, at least 1.
         bits: of a digit.
-        form: ``unsigned``: digits 0 to 2^bits - 1.  ``twos`` (bits of 1): two's complement, of which the top bit counts
-            negative.  ``sign``: each digit has the sign of the value (slices of differential columns).  ``odd`` (bits
-            of 1): digits -1 and +1, which make odd numbers.
+        form: ``unsigned``: digits 0 to 2^bits - 1.  ``twos``: likewise, of which the top one counts negative; with bits
+            of 1 that is two's complement.  ``sign``: each digit has the sign of the value (slices of differential
+            columns).  ``odd`` (bits of 1): digits -1 and +1, which make odd numbers.
 
     Returns:
         int64 (count, *shape).
@@ -48,6 +48,11 @@ def apart(values: ArrayLike, count: int, bits: int = 1, form: Form = "unsigned")
         if array.size and not (array & 1).all():
             raise ValueError("form = odd makes odd numbers only; form = twos would do")
         array = (array + high) >> 1
+    if form == "twos":
+        place = bits * (count - 1)
+        top = np.maximum(-(array >> place), 0)
+        rest = array + (top << place)
+        return np.concatenate([apart(rest, count - 1, bits), top[None]]) if count > 1 else top[None]
     shifts = bits * np.arange(count).reshape(-1, *[1] * array.ndim)
     mask = (1 << bits) - 1
     if form == "sign":
@@ -76,11 +81,12 @@ def digit_range(count: int, bits: int = 1, form: Form = "unsigned") -> tuple[int
     for name, value, high in (("count", count, 16), ("bits", bits, 8)):
         if not 1 <= value <= high:
             raise ValueError(f"{name} = {value} is outside 1..{high}")
-    if form in ("twos", "odd") and bits != 1:
+    if form == "odd" and bits != 1:
         raise ValueError(f"bits = {bits}: form = {form} has digits of one bit; bits = 1 would do")
     top = (1 << bits * count) - 1
     if form == "twos":
-        return -(top + 1 >> 1), top >> 1
+        place = 1 << bits * (count - 1)
+        return -((1 << bits) - 1) * place, place - 1
     return (0 if form == "unsigned" else -top), top
 
 

@@ -36,6 +36,12 @@ def check_front(config: NmpuConfig) -> None:
                 f"how.front_stages = {config.how.front_stages} means nothing with codes.source = counts; "
                 "slices, planes or samples would do"
             )
+        for name, field in Front.model_fields.items():
+            if getattr(front, name) != field.default:
+                raise ValueError(
+                    f"front.{name} = {getattr(front, name)} means nothing with codes.source = counts; "
+                    "slices, planes or samples would do"
+                )
         return
     for name, sources in _OF.items():
         value, usual = getattr(front, name), Front.model_fields[name].default
@@ -50,6 +56,11 @@ def check_front(config: NmpuConfig) -> None:
             f"{'front.input = bits' if source == 'planes' else 'codes.source = samples'} would do"
         )
     _check_codes(config)
+    if facts.zero and all(facts.bipolar):
+        raise ValueError(
+            f"front.zero = {front.zero}: bits that stand for -1 and +1 have no zero point; 0, or front.values with "
+            "unipolar, would do"
+        )
     if front.beside > 1 and front.weights == "runtime":
         raise ValueError(
             f"front.weights = runtime: slices that arrive together (front.beside = {front.beside}) have fixed weights; "
@@ -64,7 +75,8 @@ def check_front(config: NmpuConfig) -> None:
     if facts.operand.width > MAX_INNER_WIDTH:
         raise ValueError(
             f"the value 'operand' would take {facts.operand.width} bits, the most is {MAX_INNER_WIDTH}; "
-            "fewer front.x_planes, front.w_planes, front.subarrays or front.samples would do"
+            "fewer front.x_planes, front.w_planes, front.subarrays or front.samples, or smaller front.x_bits and "
+            "front.w_bits, would do"
         )
 
 

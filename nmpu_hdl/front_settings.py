@@ -35,23 +35,39 @@ def front_choices(config: NmpuConfig) -> tuple[FrontChoice, ...]:
     if not config.derived.front_end.present:
         return ()
     f, facts = config.front, config.derived.front_end
-    planes, runtime, signs = config.codes.source == "planes", f.weights == "runtime", int(f.signed)
+    runtime, signs = f.weights == "runtime", int(f.signed)
     counted = [
         FrontChoice("x_planes", 1, f.x_planes, "planes (or streams) of activations; 0 or too many: all of them"),
         FrontChoice("w_planes", 1, f.w_planes, "planes (or groups of slices) of weights; 0 or too many: all of them"),
         FrontChoice("subarrays", 1, f.subarrays, "sub-arrays; 0 or too many: all of them"),
         FrontChoice("samples", 1, facts.samples, "samples a conversion; 0 or too many: all of them"),
-        FrontChoice("rows", 1, f.rows if planes and any(facts.bipolar) else 1, "rows N of N - 2 * count; 0: all"),
+        FrontChoice("rows", 1, _rows(config), "rows N of N - 2 * count; 0 or too many: all"),
     ]
     flags = [
         FrontChoice("x_signed", 0, signs, "the top plane of activations counts negative"),
         FrontChoice("w_signed", 0, signs, "the top plane of weights counts negative"),
         FrontChoice("bipolar", 0, int(len(facts.bipolar) > 1), "bits stand for -1 and +1, not for 0 and 1"),
         FrontChoice("zero", 0, (1 << facts.zero) - 1, "zero point of the weights"),
-        FrontChoice("x_step", 0, f.x_bits * runtime, "bits from one plane of activations to the next; clamped"),
-        FrontChoice("w_step", 0, f.w_bits * runtime, "bits from one plane of weights to the next; clamped"),
+        FrontChoice(
+            "x_step",
+            0,
+            f.x_bits * (runtime and f.x_planes > 1),
+            "bits from one plane of activations to the next; clamped",
+        ),
+        FrontChoice(
+            "w_step", 0, f.w_bits * (runtime and f.w_planes > 1), "bits from one plane of weights to the next; clamped"
+        ),
     ]
     return tuple(choice for choice in (*counted, *flags) if choice.most > choice.least)
+
+
+_FLAGS = ("x_signed", "w_signed", "bipolar")
+
+
+def _rows(config: NmpuConfig) -> int:
+    """The most rows N of ``N - 2 * count``; 1 where there is no such count."""
+    planes = config.codes.source == "planes" and any(config.derived.front_end.bipolar)
+    return config.front.rows if planes else 1
 
 
 @dataclass(frozen=True)
@@ -97,7 +113,7 @@ class FrontSettings:
             "w_planes": f.w_planes,
             "subarrays": f.subarrays,
             "samples": facts.samples,
-            "rows": f.rows,
+            "rows": _rows(config),
             "bipolar": facts.bipolar[0],
             "x_step": f.x_bits,
             "w_step": f.w_bits,
@@ -106,7 +122,10 @@ class FrontSettings:
         if unknown:
             raise ValueError(f"there is no setting '{min(unknown)}' of the front end")
         values = {**defaults, **chosen}
-        x_signed, w_signed, bipolar = (bool(values.pop(name, 0)) for name in ("x_signed", "w_signed", "bipolar"))
+        for name, value in values.items():
+            if not isinstance(value, int) or (name in _FLAGS and value not in (0, 1)):
+                raise ValueError(f"{name} = {value!r}: {'0 or 1' if name in _FLAGS else 'a whole number'} would do")
+        x_signed, w_signed, bipolar = (bool(values.pop(name, 0)) for name in _FLAGS)
         settings = cls(**values, x_signed=x_signed, w_signed=w_signed, bipolar=bipolar)
         settings.check(config)
         return settings
@@ -134,7 +153,11 @@ class FrontSettings:
         f, facts = config.front, config.derived.front_end
         ones = dict.fromkeys(("x_planes", "w_planes", "subarrays", "samples"), 1)
         flags = dict.fromkeys(("x_signed", "w_signed", "zero"), 0)
-        return ones | flags | {"bipolar": int(facts.bipolar[0]), "rows": f.rows, "x_step": f.x_bits, "w_step": f.w_bits}
+        return (
+            ones
+            | flags
+            | {"bipolar": int(facts.bipolar[0]), "rows": _rows(config), "x_step": f.x_bits, "w_step": f.w_bits}
+        )
 
     def steps(self, config: NmpuConfig) -> int:
         """Beats that a slot takes."""

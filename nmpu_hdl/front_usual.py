@@ -17,14 +17,20 @@ _STEPS = 256
 
 
 def usual_front(config: NmpuConfig) -> FrontSettings:
-    """The largest settings, but for as many sub-arrays as keep a slot at 256 beats, and at least one.
+    """The largest settings, but for as many sub-arrays, and then samples, as keep a slot at 256 beats, where they can.
 
     Args:
         config: one with a front end.
     """
     settings = FrontSettings.of(config)
     each = settings.steps(config) // settings.subarrays
-    return replace(settings, subarrays=min(settings.subarrays, max(1, _STEPS // each)))
+    planes = settings.x_planes * settings.w_planes
+    samples = max(1, _STEPS // planes) * config.derived.front_end.bits
+    return replace(
+        settings,
+        subarrays=min(settings.subarrays, max(1, _STEPS // each)),
+        samples=min(settings.samples, samples) if config.codes.source == "samples" else settings.samples,
+    )
 
 
 def pass_clocks(config: NmpuConfig) -> int:

@@ -268,8 +268,10 @@ class How(Group):
     radix: Literal[2, 4] = Field(
         2, description="serial: 2 takes one bit of the scales, or of the shift, a clock; 4 two"
     )
-    front_stages: Literal[1, 2] = Field(
+    front_stages: StrictInt = Field(
         1,
+        ge=1,
+        le=2,
         description="clocks of a front end: 1; or 2, with a register between what a beat adds and the accumulators, "
         "for where its bits are many or a zero point makes it slow",
     )

@@ -77,7 +77,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "imce": {
         "name": "imce",
         "codes": {"source": "planes", "counts": 1, "format": "UQ9.0"},
-        "front": {"x_planes": 8, "w_planes": 8, "rows": 511, "zero": 8},
+        "front": {"x_planes": 8, "w_planes": 8, "zero": 8},
         "shift": {"min": 0, "max": 24},
     },
     # Binary networks: bits -1 and +1, XOR in the array; the unit counts 64 rows a beat, up to 16 times.

@@ -93,6 +93,7 @@ def _front(rng: Rng, source: str) -> dict[str, Any]:
     if source == "samples":
         return front | {"bits": few(20), "samples": few(60)}
     front |= {"rows": int(rng.integers(1, 1025)), "zero": int(rng.integers(0, 9) * rng.integers(2))}
+    front["zero"] *= "unipolar" in front["values"]
     return front | ({"input": "bits", "bits": int(rng.integers(1, 40))} if rng.integers(2) else {})
 
 

@@ -53,7 +53,7 @@ def test_memories_as_macros(runtime: Path, tmp_path: Path) -> None:
     passes(simulate(tmp_path, tmp_path / "sim", runtime=runtime, tests=chosen), len(chosen))
 
 
-@pytest.mark.parametrize("seed", [14, 19, 46, *(pytest.param(seed, marks=pytest.mark.deep) for seed in (22, 25))])
+@pytest.mark.parametrize("seed", [19, *(pytest.param(seed, marks=pytest.mark.deep) for seed in (14, 22, 25, 46))])
 def test_drawn(seed: int, runtime: Path, tmp_path: Path) -> None:
     generate(drawn(seed), tmp_path)
     assert lint(tmp_path / "nmpu.v", tmp_path / "lint", top="nmpu_axi").clean

@@ -164,11 +164,8 @@ FAULTS = {"tiny": TINY, "wide": WIDE}
 # Quick to tell, and one of each kind; all of them take a quarter of an hour.
 USUAL = (
     "sums_not_cleared",
-    "sum_lost_in_a_bubble",
-    "parameters_of_block_0",
     "swap_within_a_vector",
     "mark_lost_in_later_blocks",
-    "layers_further_apart",
 )
 NAMES = [(design, name) for design, faults in FAULTS.items() for name in faults]
 

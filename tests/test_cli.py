@@ -43,9 +43,7 @@ def expect_complaint(done: subprocess.CompletedProcess[str], status: int, *parts
         (["generate", "none.toml"], ["none.toml: No such file or directory"]),
         (
             ["generate", "--preset", "papers"],
-            [
-                "there is no preset 'papers'; paper, fp16-ldpu, tiny, tile, tiny-tile, aon-cim, imce, xnor, stox, ternary,"
-            ],
+            ["there is no preset 'papers'; paper, fp16-ldpu, tiny, tile, tiny-tile, aon-cim, imce, xnor,"],
         ),
         (["generate", "--set", "guard"], ["--set guard: write group.field=value"]),
         (["generate", "-o", "file/below"], ["file/below", "Not a directory"]),

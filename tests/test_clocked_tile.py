@@ -37,6 +37,7 @@ def tile(name: str, *settings: str) -> NmpuConfig:
     return load(preset_name="tiny-tile", settings=[*TILES[name], *settings])
 
 
+@pytest.mark.deep
 def test_tile(runtime: Path, tmp_path: Path) -> None:
     generate(tile("serial-4"), tmp_path)
     passes(simulate(tmp_path, tmp_path / "sim", runtime=runtime))

@@ -114,6 +114,7 @@ def test_script_makes_integers(config: NmpuConfig, digits: Digits) -> None:
     assert (run(config, layers, images[other]).classes == expected).mean() > 0.9
 
 
+@pytest.mark.deep  # test_families_digits.py replays 50 images of the same network
 def test_verilog_runs_the_network(
     config: NmpuConfig, digits: Digits, batch: Run, runtime: Path, tmp_path: Path
 ) -> None:

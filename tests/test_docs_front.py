@@ -66,8 +66,12 @@ CONDITIONS = {
     "`front.signed`": [*SLICES, "front.signed=true"],
     "two `front.values`": ["codes.source=samples", "codes.counts=1", "front.values=bipolar,unipolar"],
     "planes, `front.zero > 0`": ["codes.source=planes", "codes.counts=1", "front.zero=3"],
-    '`front.weights = "runtime"`, `front.x_bits > 0`': [*SLICES, "front.x_bits=3", "front.weights=runtime"],
-    '`front.weights = "runtime"`, `front.w_bits > 0`': [*SLICES, "front.w_bits=2", "front.weights=runtime"],
+    '`front.weights = "runtime"`, `front.x_planes > 1`, `front.x_bits > 0`': [
+        *(*SLICES, "front.x_planes=2", "front.x_bits=3", "front.weights=runtime"),
+    ],
+    '`front.weights = "runtime"`, `front.w_planes > 1`, `front.w_bits > 0`': [
+        *(*SLICES, "front.w_planes=2", "front.w_bits=2", "front.weights=runtime"),
+    ],
 }
 """Settings that make each condition of the table of pins true; without the last of them it is not."""
 

@@ -219,7 +219,7 @@ def test_part_of_the_results() -> None:
         "## Front ends",
         *2 * ["### Front ends in `cells`", "#### Stochastic samples without converters, and with"],
     ]
-    assert "in `cells` by 14% with a sample a beat and 10% with all of them in one; in `cells`" in text
+    assert "in `cells` 14% smaller with a sample a beat and 10% smaller with all of them in one; in `cells`" in text
     assert "2 libraries" in text
     assert text.count("![area a column](families_one.svg)") == text.count("No chart:") == 1
 

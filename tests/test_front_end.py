@@ -257,6 +257,15 @@ def test_the_range_of_an_operand_is_reached_and_not_left(name: str) -> None:
             "codes.format = SQ4.0: counts of a plane are whole; UQ4.0 would do",
         ),
         (
+            ["front.x_planes=4"],
+            "front.x_planes = 4 means nothing with codes.source = counts; slices, planes or samples would do",
+        ),
+        (
+            ["codes.source=planes", "codes.counts=1", "front.zero=4", "front.values=bipolar"],
+            "front.zero = 4: bits that stand for -1 and +1 have no zero point; 0, or front.values with unipolar, "
+            "would do",
+        ),
+        (
             ["how.front_stages=2"],
             "how.front_stages = 2 means nothing with codes.source = counts; slices, planes or samples would do",
         ),
@@ -284,7 +293,7 @@ def test_the_range_of_an_operand_is_reached_and_not_left(name: str) -> None:
         (
             ["codes.source=slices", "front.x_planes=16", "front.x_bits=8"],
             "the value 'operand' would take 125 bits, the most is 62; fewer front.x_planes, front.w_planes, "
-            "front.subarrays or front.samples would do",
+            "front.subarrays or front.samples, or smaller front.x_bits and front.w_bits, would do",
         ),
     ],
 )
@@ -301,6 +310,7 @@ def test_settings_out_of_range_are_refused() -> None:
         ("x_step", 2, "x_step = 2 is not built in; 1 is"),
         ("samples", 2, "samples = 2 is not built in; 1 is"),
         ("odd", 2, "there is no setting 'odd' of the front end"),
+        ("x_signed", 2, "x_signed = 2: 0 or 1 would do"),
     ):
         with pytest.raises(ValueError, match=re.escape(said)):
             FrontSettings.of(config, **{name: value})
@@ -323,7 +333,7 @@ def test_settings_out_of_range_are_refused() -> None:
 
 @pytest.mark.parametrize("bits", range(1, 13))
 def test_population_counts(bits: int) -> None:
-    """Of every word, as wide as the largest count; no more adders than bits."""
+    """Of every word, as wide as the largest count."""
     word, count, m = Signal(bits), Signal(bits.bit_length()), Module()
     total = popcount(m, list(word))
     assert len(total) == bits.bit_length()

@@ -16,7 +16,7 @@ from nmpu_hdl.program import Layer, decode, descriptor_words, encode
 from nmpu_hdl.settings import PassSettings
 from nmpu_hdl.verilog import emit
 
-from .draw import draw_layer
+from .draw import draw_front_config, draw_layer
 from .seeding import Controls, Fault, Once, expect_caught, seeded
 from .test_axi import passes
 
@@ -27,11 +27,11 @@ TILES = {
     ],
     "slices": [
         *("codes.source=slices", "front.x_planes=3", "front.w_planes=2", "front.beside=2", "front.order=slot"),
-        *("shift.max=8", "tile.chain=1"),
+        *("shift.max=8", "tile.chain=1", "how.front_stages=2"),
     ],
     "samples": [
         *("codes.source=samples", "codes.counts=1", "front.bits=3", "front.samples=11", "front.subarrays=3"),
-        *("front.values=bipolar", "front.w_planes=2", "shift.max=8"),
+        *("front.values=bipolar", "front.w_planes=2", "shift.max=8", "how.front_stages=2"),
     ],
     "serial": [
         *("codes.source=planes", "codes.counts=1", "front.input=bits", "front.bits=5", "front.x_planes=2"),
@@ -52,11 +52,22 @@ def test_tile(name: str, runtime: Path, tmp_path: Path) -> None:
     passes(simulate(tmp_path, tmp_path / "sim", runtime=runtime))
 
 
+CHOSEN = ["throughput", "random_programs", "aborts", "illegal_descriptors", "wrong_frames"]
+"""What has to do with the front end's settings, beats and clocks."""
+
+
 def test_tile_in_short(runtime: Path, tmp_path: Path) -> None:
-    """What has to do with the front end's settings, beats and clocks."""
-    generate(tile("planes"), tmp_path)
-    chosen = ["throughput", "random_programs", "aborts", "illegal_descriptors", "wrong_frames"]
-    passes(simulate(tmp_path, tmp_path / "sim", runtime=runtime, tests=chosen), len(chosen))
+    generate(tile("planes", "how.front_stages=2"), tmp_path)
+    passes(simulate(tmp_path, tmp_path / "sim", runtime=runtime, tests=CHOSEN), len(CHOSEN))
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("seed", range(12))
+def test_drawn_tiles(seed: int, runtime: Path, tmp_path: Path) -> None:
+    rng = np.random.default_rng([seed, 11])
+    config = draw_front_config(rng, int(rng.integers(1, 4)), int(rng.integers(1, 4)), tiled=True)
+    generate(config, tmp_path)
+    passes(simulate(tmp_path, tmp_path / "sim", runtime=runtime, tests=CHOSEN), len(CHOSEN))
 
 
 @pytest.mark.parametrize("name", TILES)

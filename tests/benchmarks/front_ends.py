@@ -18,7 +18,7 @@ What stands between an array of each family and its activations, beside units be
 {count} {libraries}. What a front end does: [front.md](front.md). Measured on {date}.
 
 StoX-Net (arXiv 2407.12378) claims up to 10 times less area for stochastic samples than for converters. The digital
-periphery is smaller by little: {claims}.
+periphery differs by little: it is {claims}.
 
 Whatever more there is has to come from the converter, which is analog and not synthesised; `--converter-um2` adds one.
 To tell what it may take: 7,100 um2 for 7 bits at 1.25 GS/s in 28 nm (Ramkaj et al., IEEE JSSC 53(7), 2018; read in the
@@ -41,5 +41,7 @@ def section(measured: Sequence[Families], charts: Sequence[str | None], date: st
 def _claim(result: Families) -> str:
     """By how much the digital periphery is smaller, a sample a beat and all of them in one."""
     plain, at_once, coded = (row.column_ge() for row in result.stochastic)
-    shares = f"{1 - plain / coded:.0%} with a sample a beat and {1 - at_once / coded:.0%} with all of them in one"
-    return f"in `{result.library}` by {shares}"
+    with_one, with_all = (
+        f"{abs(1 - area / coded):.0%} {'smaller' if area < coded else 'larger'}" for area in (plain, at_once)
+    )
+    return f"in `{result.library}` {with_one} with a sample a beat and {with_all} with all of them in one"
