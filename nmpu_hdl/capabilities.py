@@ -270,7 +270,13 @@ def _front(config: NmpuConfig) -> list[Capability]:
             "samples and rows",
             (
                 Constant("samples", 0, 13, facts.samples, "most samples a conversion"),
-                Constant("rows", 16, 11, front.rows, "most rows of a sub-array, for N - 2 * count"),
+                Constant(
+                    "rows",
+                    16,
+                    11,
+                    facts.rows if any(facts.bipolar) else 0,
+                    "most rows of a sub-array, for N - 2 * count",
+                ),
             ),
         ),
     ]

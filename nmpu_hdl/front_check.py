@@ -56,6 +56,7 @@ def check_front(config: NmpuConfig) -> None:
             f"{'front.input = bits' if source == 'planes' else 'codes.source = samples'} would do"
         )
     _check_codes(config)
+    _check_sizes(config)
     if facts.zero and all(facts.bipolar):
         raise ValueError(
             f"front.zero = {front.zero}: bits that stand for -1 and +1 have no zero point; 0, or front.values with "
@@ -89,3 +90,17 @@ def _check_codes(config: NmpuConfig) -> None:
         raise ValueError(f"codes.counts = {config.codes.counts}: codes.source = {source} has one a column; 1 would do")
     if source == "planes" and config.front.input == "counts" and (form.signed or form.fraction):
         raise ValueError(f"codes.format = {form}: counts of a plane are whole; UQ{form.width}.0 would do")
+
+
+def _check_sizes(config: NmpuConfig) -> None:
+    """Bits that nothing would use, and rows that no count can be of."""
+    source, front, facts = config.codes.source, config.front, config.derived.front_end
+    if source == "samples" and front.bits > front.samples:
+        raise ValueError(
+            f"front.bits = {front.bits}: a conversion has front.samples = {front.samples} at most; "
+            f"{front.samples} would do"
+        )
+    if front.rows and not any(facts.bipolar):
+        raise ValueError(f"front.rows = {front.rows} means nothing with front.values = unipolar; bipolar would do")
+    if front.rows > facts.most and any(facts.bipolar):
+        raise ValueError(f"front.rows = {front.rows}: a count is {facts.most} at most; {facts.most}, or 0, would do")

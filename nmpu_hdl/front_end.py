@@ -209,7 +209,7 @@ class FrontEnd(wiring.Component):
                 m.d.comb += told.w_minus.eq(w_minus)
         for name in ("bipolar", "rows"):
             if name in members:
-                m.d.comb += told[name].eq(chosen.get(name, C(self._config.front.rows)))
+                m.d.comb += told[name].eq(chosen.get(name, C(facts.rows)))
         if facts.zero:
             reference = self.i_data[-facts.reference_bits :]
             m.d.comb += told.point.eq(Mux(w.begun, 0, chosen["zero"] * reference))

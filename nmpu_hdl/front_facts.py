@@ -67,6 +67,11 @@ class FrontFacts:
         return self._front.bits if self.counted else self._config.codes.format.high
 
     @property
+    def rows(self) -> int:
+        """Most rows N of ``N - 2 * count``."""
+        return self._front.rows or min(self.most, 1024)
+
+    @property
     def reference_bits(self) -> int:
         """Bits of the sum of a plane of activations that a beat carries behind the lanes; 0: none."""
         return self.most.bit_length() if self.zero else 0
@@ -110,7 +115,7 @@ class FrontFacts:
         if codes.source == "samples":
             return Number(-self.samples if any(self.bipolar) else 0, self.samples, 0)
         if codes.source == "planes":
-            unipolar, bipolar = Number(0, top, 0), Number(min(1 - 2 * top, 0), self._front.rows, 0)
+            unipolar, bipolar = Number(0, top, 0), Number(min(1 - 2 * top, 0), self.rows, 0)
             chosen = [bipolar if value else unipolar for value in self.bipolar]
             return Number(min(n.low for n in chosen), max(n.high for n in chosen), 0)
         return codes.format.number

@@ -14,7 +14,7 @@ Values = Literal["unipolar", "bipolar"]
 
 
 class Front(Group):
-    """The front end before the lanes, where codes.source is not ``counts``; else not used.  See docs/front.md."""
+    """The front end before the lanes, where codes.source is not ``counts``; else left alone.  See docs/front.md."""
 
     beside: StrictInt = Field(
         1, ge=1, le=8, description="slices: slices of a weight in neighbouring columns, which arrive together in a beat"
@@ -51,7 +51,10 @@ class Front(Group):
         description="what bits stand for: unipolar 0 and 1, bipolar -1 and +1; chosen at run time where both",
     )
     rows: StrictInt = Field(
-        256, ge=1, le=1024, description="planes, bipolar: most rows N of a sub-array, as in N - 2 * count"
+        0,
+        ge=0,
+        le=1024,
+        description="planes, bipolar: most rows N of a sub-array, as in N - 2 * count; 0: as many as a count can be",
     )
     zero: StrictInt = Field(
         0, ge=0, le=8, description="planes: bits of the weights' zero point, chosen at run time; 0: none"

@@ -44,7 +44,7 @@ def told_layout(config: NmpuConfig) -> data.StructLayout:
     if len(facts.bipolar) > 1:
         told["bipolar"] = 1
     if config.codes.source == "planes" and any(facts.bipolar):
-        told["rows"] = range(front.rows + 1)
+        told["rows"] = range(facts.rows + 1)
     if config.codes.source == "samples":
         told |= {"mask": facts.bits, "valid": range(facts.bits + 1)}
     if facts.zero:

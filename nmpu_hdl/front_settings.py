@@ -67,7 +67,7 @@ _FLAGS = ("x_signed", "w_signed", "bipolar")
 def _rows(config: NmpuConfig) -> int:
     """The most rows N of ``N - 2 * count``; 1 where there is no such count."""
     planes = config.codes.source == "planes" and any(config.derived.front_end.bipolar)
-    return config.front.rows if planes else 1
+    return config.derived.front_end.rows if planes else 1
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,6 @@ PRESETS: dict[str, dict[str, Any]] = {
         "front": {
             "input": "bits",
             "bits": 64,
-            "rows": 64,
             "subarrays": 16,
             "values": "bipolar",
             "signed": False,

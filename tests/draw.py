@@ -58,6 +58,9 @@ def draw_front_config(rng: Rng, lanes: int = 2, slots: int = 2, *, tiled: bool =
         if source != "slices":
             form = Format(False, int(rng.integers(2, 11)), 0)
             fields["codes"] = {"counts": 1, "format": form if source == "planes" else fields["codes"]["format"]}
+        if source == "planes" and "bipolar" in front["values"]:
+            most = front.get("bits", fields["codes"]["format"].high)
+            front["rows"] = int(rng.integers(0, min(most, 1024) + 1))
         fields |= {"front": front, "codes": fields["codes"] | {"source": source}}
         if tiled:
             fields["how"]["stages"] = int(rng.integers(2, 5))
@@ -91,8 +94,9 @@ def _front(rng: Rng, source: str) -> dict[str, Any]:
         return front | ({"beside": int(rng.integers(1, 9)), "weights": "static"} if rng.integers(2) else {})
     front["values"] = [["unipolar"], ["bipolar"], ["bipolar", "unipolar"]][int(rng.integers(3))]
     if source == "samples":
-        return front | {"bits": few(20), "samples": few(60)}
-    front |= {"rows": int(rng.integers(1, 1025)), "zero": int(rng.integers(0, 9) * rng.integers(2))}
+        samples = few(60)
+        return front | {"bits": min(few(20), samples), "samples": samples}
+    front["zero"] = int(rng.integers(0, 9) * rng.integers(2))
     front["zero"] *= "unipolar" in front["values"]
     return front | ({"input": "bits", "bits": int(rng.integers(1, 40))} if rng.integers(2) else {})
 

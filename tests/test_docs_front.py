@@ -61,7 +61,7 @@ CONDITIONS = {
     "`front.subarrays > 1`": [*SLICES, "front.subarrays=7"],
     "samples, `front.samples > 1`": ["codes.source=samples", "codes.counts=1", "front.samples=9"],
     "planes that may be bipolar, `front.rows > 1`": [
-        *("codes.source=planes", "codes.counts=1", "front.rows=100", "front.values=bipolar"),
+        *("codes.source=planes", "codes.counts=1", 'front={rows=100, values=["bipolar"]}'),
     ],
     "`front.signed`": [*SLICES, "front.signed=true"],
     "two `front.values`": ["codes.source=samples", "codes.counts=1", "front.values=bipolar,unipolar"],

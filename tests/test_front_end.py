@@ -257,6 +257,18 @@ def test_the_range_of_an_operand_is_reached_and_not_left(name: str) -> None:
             "codes.format = SQ4.0: counts of a plane are whole; UQ4.0 would do",
         ),
         (
+            ["codes.source=samples", "codes.counts=1", "front.bits=4", "front.samples=2"],
+            "front.bits = 4: a conversion has front.samples = 2 at most; 2 would do",
+        ),
+        (
+            ["codes.source=planes", "codes.counts=1", "front.rows=9"],
+            "front.rows = 9 means nothing with front.values = unipolar; bipolar would do",
+        ),
+        (
+            ["codes.source=planes", "codes.counts=1", "front.rows=16", "front.values=bipolar"],
+            "front.rows = 16: a count is 15 at most; 15, or 0, would do",
+        ),
+        (
             ["front.x_planes=4"],
             "front.x_planes = 4 means nothing with codes.source = counts; slices, planes or samples would do",
         ),
