@@ -11,7 +11,7 @@ from amaranth.lib.wiring import In, Out
 from .config import NmpuConfig
 from .front_lane import FrontLane, step_layout, told_layout
 from .front_settings import FrontChoice, front_choices
-from .front_steps import Loop, count_planes, count_samples, counted, limited
+from .front_steps import Loop, count_planes, count_rounds, count_samples, limited
 from .modules import place
 from .ports import Port, config_ports
 
@@ -163,7 +163,7 @@ class FrontEnd(wiring.Component):
         m.d.comb += last_slot.eq(chosen["columns"] - gone <= array.lanes if array.slots > 1 else 1)
         slots = Loop(last_slot, ((slot, C(1, 1)), (gone, C(array.lanes))) if array.slots > 1 else ())
         w, x = (count_planes(m, config, letter, chosen) for letter in "wx")
-        steps = [count_samples(m, config, chosen, told), w, x, counted(m, "subarray", chosen.get("subarrays"))]
+        steps = [count_samples(m, config, chosen, told), w, x, count_rounds(m, "subarray", chosen.get("subarrays"))]
         nested = [*steps, slots] if config.front.order == "slot" else [slots, *steps]
         counting = [loop for loop in steps if loop.counters]
         m.d.comb += [

@@ -36,7 +36,7 @@ def front_choices(config: NmpuConfig) -> tuple[FrontChoice, ...]:
         return ()
     f, facts = config.front, config.derived.front_end
     runtime, signs = f.weights == "runtime", int(f.signed)
-    counted = [
+    loops = [
         FrontChoice("x_planes", 1, f.x_planes, "planes (or streams) of activations; 0 or too many: all of them"),
         FrontChoice("w_planes", 1, f.w_planes, "planes (or groups of slices) of weights; 0 or too many: all of them"),
         FrontChoice("subarrays", 1, f.subarrays, "sub-arrays; 0 or too many: all of them"),
@@ -58,7 +58,7 @@ def front_choices(config: NmpuConfig) -> tuple[FrontChoice, ...]:
             "w_step", 0, f.w_bits * (runtime and f.w_planes > 1), "bits from one plane of weights to the next; clamped"
         ),
     ]
-    return tuple(choice for choice in (*counted, *flags) if choice.most > choice.least)
+    return tuple(choice for choice in (*loops, *flags) if choice.most > choice.least)
 
 
 _FLAGS = ("x_signed", "w_signed", "bipolar")

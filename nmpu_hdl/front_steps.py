@@ -10,7 +10,7 @@ from amaranth.hdl import C, Cat, Module, Mux, Signal, Value
 from .config import NmpuConfig
 from .front_settings import FrontChoice
 
-__all__ = ["Loop", "count_planes", "count_samples", "counted", "limited"]
+__all__ = ["Loop", "count_planes", "count_rounds", "count_samples", "limited"]
 
 
 class Loop(NamedTuple):
@@ -25,7 +25,7 @@ class Loop(NamedTuple):
         return self.counters[0][0].any() if self.counters else C(0, 1)
 
 
-def counted(m: Module, name: str, rounds: Value | None) -> Loop:
+def count_rounds(m: Module, name: str, rounds: Value | None) -> Loop:
     """A loop of so many rounds; of one, where there is no choice."""
     if rounds is None:
         return Loop(C(1, 1), ())
@@ -41,7 +41,7 @@ def count_planes(m: Module, config: NmpuConfig, letter: str, chosen: Mapping[str
     reach = facts.reach["xw".index(letter)]
     exponent = Signal(range(max(reach, 1) + 1), name=f"{letter}_exponent")
     step = chosen.get(f"{letter}_step", C((front.w_bits if letter == "w" else front.x_bits) * each))
-    loop = counted(m, f"{letter}_plane", chosen.get(f"{letter}_planes"))
+    loop = count_rounds(m, f"{letter}_plane", chosen.get(f"{letter}_planes"))
     return loop._replace(counters=(*loop.counters, (exponent, step))) if reach else loop
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import NamedTuple
+
+import pytest
+from _pytest.mark import ParameterSet
 
 from flows.generate import generate
 from flows.simulate import simulate
 from nmpu_hdl.config import NmpuConfig
 
-__all__ = ["Controls", "Fault", "Make", "Once", "expect_caught", "seeded"]
+__all__ = ["Controls", "Fault", "Make", "Once", "cases", "expect_caught", "seeded"]
 
 Make = Callable[[Path], None]
 Once = Callable[[str, Make], Path]
@@ -84,6 +87,15 @@ class Controls:
             assert result.columns_checked > 1000
 
         return self._once(f"control-{design}", sound)
+
+
+def cases(faults: Mapping[str, Mapping[str, Fault]], usual: Collection[str]) -> list[ParameterSet]:
+    """Parameters ``design, name``: those named in ``usual`` for the normal suite, the others deep."""
+    return [
+        pytest.param(design, name, marks=[] if name in usual else [pytest.mark.deep])
+        for design, some in faults.items()
+        for name in some
+    ]
 
 
 def expect_caught(name: str, fault: Fault, control: Path, work: Path) -> None:

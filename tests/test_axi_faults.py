@@ -13,7 +13,7 @@ from nmpu_hdl.config import NmpuConfig
 from nmpu_hdl.presets import load, preset
 from nmpu_hdl.verilog import emit
 
-from .seeding import Controls, Fault, Once, expect_caught, seeded
+from .seeding import Controls, Fault, Once, cases, expect_caught, seeded
 
 DESIGNS: dict[str, NmpuConfig] = {
     "tiny": preset("tiny-tile"),
@@ -186,10 +186,6 @@ def controls(once: Once, runtime: Path, everything: Path) -> Controls:
     return Controls(once, runtime, DESIGNS, FAULTS, made={"tiny": everything})
 
 
-def _marks(name: str) -> list[pytest.MarkDecorator]:
-    return [] if name in USUAL else [pytest.mark.deep]
-
-
-@pytest.mark.parametrize(("design", "name"), [pytest.param(design, name, marks=_marks(name)) for design, name in NAMES])
+@pytest.mark.parametrize(("design", "name"), cases(FAULTS, USUAL))
 def test_fault_is_caught(design: str, name: str, controls: Controls, tmp_path: Path) -> None:
     expect_caught(name, FAULTS[design][name], controls[design], tmp_path)

@@ -12,7 +12,7 @@ import pytest
 from nmpu_hdl.config import NmpuConfig
 from nmpu_hdl.verilog import emit
 
-from .seeding import Controls, Fault, Once, expect_caught, seeded
+from .seeding import Controls, Fault, Once, cases, expect_caught, seeded
 from .test_front_end import configured
 
 DESIGNS: dict[str, NmpuConfig] = {
@@ -88,10 +88,6 @@ def test_fault_applies(design: str, name: str, verilog: dict[str, str]) -> None:
     seeded(verilog[design], FAULTS[design][name])
 
 
-def _marks(name: str) -> list[pytest.MarkDecorator]:
-    return [] if name in USUAL else [pytest.mark.deep]
-
-
-@pytest.mark.parametrize(("design", "name"), [pytest.param(design, name, marks=_marks(name)) for design, name in NAMES])
+@pytest.mark.parametrize(("design", "name"), cases(FAULTS, USUAL))
 def test_fault_is_caught(design: str, name: str, controls: Controls, tmp_path: Path) -> None:
     expect_caught(name, FAULTS[design][name], controls[design], tmp_path)

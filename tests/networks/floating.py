@@ -14,8 +14,10 @@ from .crossbar import Stage, patches, visits
 __all__ = [
     "LARGEST",
     "Floats",
+    "Trace",
     "Weights",
     "classes",
+    "forward",
     "gradients",
     "initial",
     "loss",
@@ -23,6 +25,8 @@ __all__ = [
     "ranges",
     "steps",
     "train",
+    "unpatch",
+    "unpool",
 ]
 
 Floats = NDArray[np.float64]
@@ -40,7 +44,7 @@ class Weights(NamedTuple):
 
 
 @dataclass
-class _Trace:
+class Trace:
     """Of a layer: inputs of the rows, results before pooling, outputs."""
 
     rows: Floats
@@ -66,24 +70,24 @@ def on_grid(net: Sequence[Weights]) -> list[Weights]:
 
 def classes(stages: Sequence[Stage], net: Sequence[Weights], images: Floats) -> Ints:
     """(images,) the digits."""
-    return _forward(stages, net, images)[-1].output.argmax(axis=1)
+    return forward(stages, net, images)[-1].output.argmax(axis=1)
 
 
 def ranges(stages: Sequence[Stage], net: Sequence[Weights], images: Floats, share: float) -> list[float]:
     """For each layer, what ``share`` of its results before pooling do not pass in magnitude; all, in the last layer."""
-    results = [np.abs(trace.active) for trace in _forward(stages, net, images)]
+    results = [np.abs(trace.active) for trace in forward(stages, net, images)]
     return [float(np.quantile(r, share)) for r in results[:-1]] + [float(results[-1].max())]
 
 
 def loss(stages: Sequence[Stage], net: Sequence[Weights], images: Floats, labels: Ints) -> float:
     """The mean cross entropy."""
-    odds = _odds(_forward(stages, net, images)[-1].output)
+    odds = _odds(forward(stages, net, images)[-1].output)
     return float(-np.log(odds[np.arange(len(labels)), labels]).mean())
 
 
 def gradients(stages: Sequence[Stage], net: Sequence[Weights], images: Floats, labels: Ints) -> list[Weights]:
     """The gradients of :func:`loss`."""
-    traces = _forward(stages, net, images)
+    traces = forward(stages, net, images)
     slope = _odds(traces[-1].output)
     slope[np.arange(len(labels)), labels] -= 1
     return _backward(stages, net, traces, slope / len(labels))
@@ -94,8 +98,9 @@ def _odds(logits: Floats) -> Floats:
     return powers / powers.sum(axis=1, keepdims=True)
 
 
-def _forward(stages: Sequence[Stage], net: Sequence[Weights], images: Floats) -> list[_Trace]:
-    traces: list[_Trace] = []
+def forward(stages: Sequence[Stage], net: Sequence[Weights], images: Floats) -> list[Trace]:
+    """What every layer takes in and gives, for images (images, 8, 8)."""
+    traces: list[Trace] = []
     x = images
     for stage, (weight, bias) in zip(stages, net, strict=True):
         rows = patches(stage, x)
@@ -108,31 +113,29 @@ def _forward(stages: Sequence[Stage], net: Sequence[Weights], images: Floats) ->
         if stage.pooling != "none":
             windows = active.reshape(-1, stage.window, stage.outputs)
             x = windows.max(axis=1) if stage.pooling == "max" else windows.mean(axis=1)
-        traces.append(_Trace(rows, active, x))
+        traces.append(Trace(rows, active, x))
     return traces
 
 
-def _backward(
-    stages: Sequence[Stage], net: Sequence[Weights], traces: Sequence[_Trace], slope: Floats
-) -> list[Weights]:
+def _backward(stages: Sequence[Stage], net: Sequence[Weights], traces: Sequence[Trace], slope: Floats) -> list[Weights]:
     """The gradients, where ``slope`` is that of the last layer's outputs."""
     slopes = [np.zeros_like(trace.output) for trace in traces[:-1]] + [slope]
     found: list[Weights] = []
     for k in range(len(stages) - 1, -1, -1):
         stage, trace, slope = stages[k], traces[k], slopes[k]
         if stage.pooling != "none":
-            slope = _unpool(stage, trace, slope)
+            slope = unpool(stage, trace, slope)
         if stage.relu:
             slope = slope * (trace.active > 0)
         if stage.skip is not None:
             slopes[stage.skip] += slope
         found.append(Weights(trace.rows.T @ slope, slope.sum(axis=0)))
         if k:
-            slopes[k - 1] += _unpatch(stage, slope @ net[k].weight.T).reshape(slopes[k - 1].shape)
+            slopes[k - 1] += unpatch(stage, slope @ net[k].weight.T).reshape(slopes[k - 1].shape)
     return found[::-1]
 
 
-def _unpool(stage: Stage, trace: _Trace, slope: Floats) -> Floats:
+def unpool(stage: Stage, trace: Trace, slope: Floats) -> Floats:
     """The slope of what was pooled."""
     windows = trace.active.reshape(-1, stage.window, stage.outputs)
     if stage.pooling == "max":
@@ -143,7 +146,7 @@ def _unpool(stage: Stage, trace: _Trace, slope: Floats) -> Floats:
     return spread.reshape(trace.active.shape)
 
 
-def _unpatch(stage: Stage, slope: Floats) -> Floats:
+def unpatch(stage: Stage, slope: Floats) -> Floats:
     """The transpose of ``patches``."""
     if stage.taps == 1:
         return slope

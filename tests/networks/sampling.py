@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from golden.slicing import apart, parts
 
 from .crossbar import ROWS, Stage, patches
-from .floating import Floats, _Trace, _unpatch, _unpool
+from .floating import Floats, Trace, unpatch, unpool
 
 __all__ = ["COUNT", "DIGIT", "TOP", "A", "Seen", "Weights", "forward", "gradients", "partial_sums", "train", "whole"]
 
@@ -62,7 +62,7 @@ class Seen:
     bent: Floats
     mean: Floats
     before: Floats
-    trace: _Trace
+    trace: Trace
 
 
 def whole(weight: Floats) -> tuple[Ints, Floats]:
@@ -103,7 +103,7 @@ def forward(
             before = before + seen[stage.skip].trace.output
         active = np.floor(np.clip(before, 0, TOP) + 0.5) if stage.relu else before
         x = _pooled(stage, active)
-        seen.append(Seen(a, w, bent, v, before, _Trace(rows, active, x)))
+        seen.append(Seen(a, w, bent, v, before, Trace(rows, active, x)))
     return seen
 
 
@@ -135,7 +135,7 @@ def gradients(
     found: list[tuple[Floats, Floats, Floats]] = []
     for k in range(len(stages) - 1, -1, -1):
         stage, numbers, here = stages[k], net[k], seen[k]
-        slope = _unpool(stage, here.trace, slopes[k]) if stage.pooling != "none" else slopes[k]
+        slope = unpool(stage, here.trace, slopes[k]) if stage.pooling != "none" else slopes[k]
         if stage.relu:
             slope = slope * ((here.before > 0) & (here.before < TOP))
         if stage.skip is not None:
@@ -147,7 +147,7 @@ def gradients(
         found.append((weight / whole(numbers.weight)[1], (slope * here.mean).sum(axis=0), slope.sum(axis=0)))
         if k:
             rows = np.concatenate([_of_inputs(here.w[:, p], partial[s]) for s, p in enumerate(pieces)], axis=1)
-            slopes[k - 1] += _unpatch(stage, rows).reshape(slopes[k - 1].shape)
+            slopes[k - 1] += unpatch(stage, rows).reshape(slopes[k - 1].shape)
     return found[::-1]
 
 

@@ -28,7 +28,7 @@ from .crossbar import GAIN_BITS, Stage, patches, sums
 from .digits import STAGES, STORED, Integers, configuration, run
 from .floating import Weights, classes, initial, on_grid, ranges, steps, train
 
-__all__ = ["main", "to_integers"]
+__all__ = ["digits_of_sklearn", "main", "to_integers"]
 
 Ints = NDArray[np.integer]
 
@@ -42,7 +42,7 @@ def main(file: Path = STORED) -> None:
     from threadpoolctl import threadpool_limits  # type: ignore[import, unused-ignore]
 
     with threadpool_limits(1):  # the order in which a BLAS adds, and so the last bits, changes with its threads
-        _make(file, *_digits())
+        _make(file, *digits_of_sklearn())
 
 
 def _make(file: Path, images: Ints, labels: Ints) -> None:
@@ -127,7 +127,7 @@ def _layer(
     )
 
 
-def _digits() -> tuple[Ints, Ints]:
+def digits_of_sklearn() -> tuple[Ints, Ints]:
     """Images (1797, 8, 8), pixels of 0 to 16, and labels."""
     from sklearn.datasets import load_digits  # type: ignore[import, unused-ignore]
 

@@ -24,7 +24,7 @@ from .arrays import SAMPLED, Samples, sampled
 from .arrays import STAGES_OF_SAMPLES as STAGES
 from .families import Numbers
 from .sampling import TOP, Weights, forward, partial_sums, whole
-from .train_digits import SEED, _digits
+from .train_digits import SEED, digits_of_sklearn
 
 __all__ = ["main", "start", "to_samples"]
 
@@ -42,7 +42,7 @@ def main(file: Path = SAMPLED) -> None:
     """Train, store, and say how well it went."""
     limits = importlib.import_module("threadpoolctl").threadpool_limits
     with limits(1):  # the order in which a BLAS adds, and so the last bits, changes with its threads
-        _make(file, *_digits())
+        _make(file, *digits_of_sklearn())
 
 
 def _make(file: Path, images: Ints, labels: Ints) -> None:
@@ -75,7 +75,7 @@ def start(net: Sequence[floating.Weights], images: Floats, rng: np.random.Genera
     """
     tops = floating.ranges(STAGES, net, images / TOP, share=0.999)
     tops[2] = tops[0] = max(tops[0], tops[2])  # a residual is added as it is
-    traces = floating._forward(STAGES, net, images / TOP)
+    traces = floating.forward(STAGES, net, images / TOP)
     found: list[Weights] = []
     for k, (stage, weights) in enumerate(zip(STAGES, net, strict=True)):
         lsb = tops[k] / (TOP if stage.relu else 100)
