@@ -70,7 +70,7 @@ def print_area(result: AreaResult) -> None:
 def _print_candidates(tried: Sequence[Candidate]) -> None:
     if not tried:
         return
-    table = Table("mapped by", "GE, arithmetic of a lane", "least period, ps", "", title="ways that were tried", box=None)
+    table = Table("mapped by", "GE of arithmetic", "least period, ps", "", title="ways that were tried", box=None)
     for one in tried:
         ge = "ABC cannot" if one.lane_ge is None else f"{one.lane_ge:,.0f}"
         period = "" if one.lane_ge is None else "over the target" if one.period_ps is None else f"{one.period_ps:,.0f}"
