@@ -11,7 +11,6 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from nmpu_hdl.config import NmpuConfig
-from nmpu_hdl.front_settings import FrontSettings
 from nmpu_hdl.presets import load
 from nmpu_hdl.verilog import digest
 
@@ -183,7 +182,7 @@ def _row(family: Family, config: NmpuConfig, found: Measured, asked: Asked, cell
         source=config.codes.source,
         order=config.front.order if facts.present else None,
         beat_bits=facts.beat_bits,
-        steps=FrontSettings.of(config).steps(config) if facts.present else 1,
+        steps=facts.steps,
         accumulators=facts.accumulators * facts.operands if facts.present else 0,
         operand=str(derived.operand),
         operand_bits=derived.operand.width,

@@ -11,7 +11,6 @@ from typing import NamedTuple
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from nmpu_hdl.config import NmpuConfig
-from nmpu_hdl.front_settings import FrontSettings
 from nmpu_hdl.front_usual import usual_front
 from nmpu_hdl.presets import build
 from nmpu_hdl.verilog import digest
@@ -196,7 +195,7 @@ def _row(point: _Point, found: Measured, cells: Library) -> SweepRow:
         period_ps=period,
         logic_ps=mapped.logic_ps,
         lane_cycles=derived.lane_cycles(),
-        steps=FrontSettings.of(config).steps(config) if derived.front_end.present else 0,
+        steps=derived.front_end.steps if derived.front_end.present else 0,
         front_stages=derived.front_end.stages,
         cycles=cycles,
         cycles_least=derived.pass_cycles(config.array.columns, config.shift.min),

@@ -82,11 +82,20 @@ def amounts(config: NmpuConfig, raw: NDArray[np.integer], settings: FrontSetting
 
 def step_weights(config: NmpuConfig, settings: FrontSettings) -> Ints:
     """(M, K or K * beside): powers of two, negative where just one of the planes is a signed top one."""
-    x = 1 << settings.x_step * np.arange(settings.x_planes)
-    w = 1 << settings.w_step * np.arange(settings.w_planes * config.derived.front_end.beside)
-    x[-1] *= -1 if settings.x_signed else 1
-    w[-1] *= -1 if settings.w_signed else 1
-    return np.multiply.outer(x, w)
+    w = settings.w_planes * config.derived.front_end.beside, settings.w_step, settings.w_signed
+    return np.multiply.outer(_x_weights(settings), _powers(*w))
+
+
+def _x_weights(settings: FrontSettings) -> Ints:
+    """Of the planes of activations, (M,)."""
+    return _powers(settings.x_planes, settings.x_step, settings.x_signed)
+
+
+def _powers(count: int, step: int, signed: bool) -> Ints:
+    """Powers of two, the last of them negative where ``signed``."""
+    weights: Ints = 1 << step * np.arange(count)
+    weights[-1] *= -1 if signed else 1
+    return weights
 
 
 def _reference(config: NmpuConfig, reference: ArrayLike, settings: FrontSettings, lead: tuple[int, ...]) -> Ints:
@@ -97,9 +106,7 @@ def _reference(config: NmpuConfig, reference: ArrayLike, settings: FrontSettings
             f"sums of activations of shape {array.shape} are not {(*lead, settings.subarrays, settings.x_planes)}"
         )
     check_range(array, 0, most, "sum of activations", f"{config.derived.front_end.reference_bits} bits")
-    x = 1 << settings.x_step * np.arange(settings.x_planes)
-    x[-1] *= -1 if settings.x_signed else 1
-    total: Ints = (array.astype(np.int64) * x).sum(axis=(-2, -1))
+    total: Ints = (array.astype(np.int64) * _x_weights(settings)).sum(axis=(-2, -1))
     return total[..., None, None]
 
 

@@ -15,7 +15,7 @@ from nmpu_hdl.front_settings import FrontSettings
 
 from .bitplanes import BitArray, population_counts
 from .line import Line
-from .mapping_counts import RawInputs
+from .mapping_counts import RawInputs, steps_of
 from .slicing import Form, apart, parts, sums
 from .stochastic import Junctions, expected, samples
 
@@ -73,7 +73,7 @@ class Planes:
             subarrays=len(pieces),
             bipolar=odd,
             zero=self.zero,
-            **_steps(self.x_planes, 1, self.w_planes, 1),
+            **steps_of(self.x_planes, 1, self.w_planes, 1),
             **chosen,
         )
 
@@ -138,7 +138,7 @@ class Streams:
             subarrays=len(parts(inputs, self.rows)),
             samples=self.junctions.samples,
             bipolar=self.bipolar,
-            **_steps(self.x_planes, self.x_bits, self.w_planes, self.w_bits),
+            **steps_of(self.x_planes, self.x_bits, self.w_planes, self.w_bits),
         )
 
     def sums(self, x: ArrayLike, weights: ArrayLike) -> Ints:
@@ -169,8 +169,3 @@ class Streams:
         if self.bipolar:
             return Line.exact(1, columns, slope=most)
         return Line.exact(1, columns, slope=most / 2, intercept=most / 2 * float(self._weights().sum()))
-
-
-def _steps(x_planes: int, x_bits: int, w_planes: int, w_bits: int) -> dict[str, int]:
-    """Steps of weights; not of a single plane, for there they mean nothing."""
-    return ({"x_step": x_bits} if x_planes > 1 else {}) | ({"w_step": w_bits} if w_planes > 1 else {})

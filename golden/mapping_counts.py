@@ -20,7 +20,7 @@ from .analog import Crossbar, counts
 from .line import Line
 from .slicing import Form, apart, parts, sums
 
-__all__ = ["RawInputs", "Slices", "block_counts", "block_sums"]
+__all__ = ["RawInputs", "Slices", "block_counts", "block_sums", "steps_of"]
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -81,6 +81,11 @@ def block_counts(x: ArrayLike, crossbars: Sequence[Crossbar], conductance: Seque
     return np.stack(found, axis=1)
 
 
+def steps_of(x_planes: int, x_bits: int, w_planes: int, w_bits: int) -> dict[str, int]:
+    """Steps of weights; not of a single plane, for there they mean nothing."""
+    return ({"x_step": x_bits} if x_planes > 1 else {}) | ({"w_step": w_bits} if w_planes > 1 else {})
+
+
 @dataclass(frozen=True)
 class Slices:
     """Activations in bit-serial streams, weights in slices, and a converter for each: ``codes.source = slices``.
@@ -123,8 +128,7 @@ class Slices:
             subarrays=len(parts(inputs, self.rows)),
             **({"x_signed": 1} if self.x_form == "twos" else {}),
             **({"w_signed": 1} if self.w_form == "twos" else {}),
-            **({"x_step": self.x_bits} if self.x_planes > 1 else {}),
-            **({"w_step": self.w_bits} if self.w_planes > 1 else {}),
+            **steps_of(self.x_planes, self.x_bits, self.w_planes, self.w_bits),
         )
 
     def apart(self, weights: ArrayLike) -> Ints:

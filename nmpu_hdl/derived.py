@@ -13,7 +13,6 @@ from .cuts import cuts
 from .float_steps import float_steps, spread
 from .formats import MAX_INNER_WIDTH, Activation, Format, Number, Overflow, Rounding
 from .front_facts import FrontFacts
-from .front_settings import FrontSettings
 
 if TYPE_CHECKING:
     from .config import NmpuConfig
@@ -339,17 +338,22 @@ class Derived:
         """Words of the parameter memory, each with the parameters of as many columns as lanes are built."""
         return self._config.array.columns // self.built
 
-    def pass_cycles(self, columns: int, shift: int | None = None) -> int:
-        """Clocks from the first beat of a pass over ``columns`` columns to its last result, if nothing stalls.
+    def slot_cycles(self, shift: int | None = None, steps: int | None = None) -> int:
+        """Clocks from the first beat of a slot to the first of the next, if nothing stalls.
 
-        With a front end the pass has as many steps as its settings allow, and no beat is taken while a slot's operands
-        wait for lanes that take several clocks.
+        Of a front end no beat is taken while a slot's operands wait for lanes that take several clocks.
+
+        Args:
+            shift: of :meth:`beat_cycles`.
+            steps: beats of the slot; None: the most.
         """
+        return (self.front_end.steps if steps is None else steps) + self.beat_cycles(shift) - 1
+
+    def pass_cycles(self, columns: int, shift: int | None = None) -> int:
+        """Clocks from the first beat of a pass over ``columns`` columns to its last result, if nothing stalls; with a
+        front end of as many steps as its settings allow."""
         slots = -(-columns // self._config.array.lanes)
-        if not self.front_end.present:
-            return slots * self.beat_cycles(shift) + self.depth
-        steps = FrontSettings.of(self._config).steps(self._config)
-        return slots * (steps + self.beat_cycles(shift) - 1) + self.depth + self.front_end.stages
+        return slots * self.slot_cycles(shift) + self.depth + self.front_end.stages
 
     # -- legality --
 

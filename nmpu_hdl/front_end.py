@@ -9,6 +9,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from .config import NmpuConfig
+from .frames import lacks_bytes
 from .front_lane import FrontLane, step_layout, told_layout
 from .front_settings import FrontChoice, front_choices
 from .front_steps import Loop, count_planes, count_rounds, count_samples, limited
@@ -77,7 +78,7 @@ class FrontEnd(wiring.Component):
         first = Signal(name="at_first", init=1)
         chosen = self._sample(m, first, take)
         told, active = self._walk(m, chosen, take, beat, ends)
-        lacking = self._lacking(active) if config.derived.tiled else C(0, 1)
+        lacking = self._lacking(m, active) if config.derived.tiled else C(0, 1)
         move = self._stages(m, beat, due, take, add)
         m.d.comb += [
             beat.first.eq(first),
@@ -185,15 +186,12 @@ class FrontEnd(wiring.Component):
         active = Mux(last_slot, chosen["columns"] - gone, array.lanes)
         return told, active
 
-    def _lacking(self, active: Value) -> Value:
-        """Whether tkeep takes away a byte that is needed: one that begins in an active lane, or behind the lanes."""
-        facts, lanes = self._config.derived.front_end, self._config.array.lanes
-        needed = []
-        for byte in range(len(self.i_keep)):
-            lane = 8 * byte // facts.bits
-            behind = 8 * byte + 8 > lanes * facts.bits and facts.reference_bits
-            needed.append(C(1, 1) if behind or lane >= lanes else active > lane)
-        return (Cat(*needed) & ~self.i_keep).any()
+    def _lacking(self, m: Module, count: Value) -> Value:
+        """Whether tkeep takes away a byte that is needed, with so many lanes active."""
+        facts = self._config.derived.front_end
+        active = Signal(self._config.array.lanes, name="active")
+        m.d.comb += active.eq(Cat(count > k for k in range(len(active))))
+        return lacks_bytes(self.i_keep, active, facts.bits, facts.reference_bits)
 
     def _signs(self, m: Module, told: Any, step: Any, chosen: dict[str, Value], w: Loop, x: Loop) -> None:
         """What lanes and accumulators are told of weights, signs and the zero point."""

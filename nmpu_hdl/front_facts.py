@@ -103,6 +103,12 @@ class FrontFacts:
         return -(-samples // self.bits) if self._config.codes.source == "samples" else 1
 
     @property
+    def steps(self) -> int:
+        """Most beats that a slot takes."""
+        f = self._front
+        return f.subarrays * f.x_planes * f.w_planes * self.groups(self.samples) if self.present else 1
+
+    @property
     def reach(self) -> tuple[int, int]:
         """Largest exponents of a step's weight: of activations and of weights (with ``beside``: of its first slice)."""
         f = self._front

@@ -70,6 +70,24 @@ def _rows(config: NmpuConfig) -> int:
     return config.derived.front_end.rows if planes else 1
 
 
+def _defaults(config: NmpuConfig) -> dict[str, int]:
+    """What is not chosen: where there is no choice, the one value there is."""
+    f, facts = config.front, config.derived.front_end
+    return {
+        "x_planes": f.x_planes,
+        "w_planes": f.w_planes,
+        "subarrays": f.subarrays,
+        "samples": facts.samples,
+        "rows": _rows(config),
+        "x_signed": 0,
+        "w_signed": 0,
+        "bipolar": int(facts.bipolar[0]),
+        "zero": 0,
+        "x_step": f.x_bits,
+        "w_step": f.w_bits,
+    }
+
+
 @dataclass(frozen=True)
 class FrontSettings:
     """Settings of the front end for one pass.
@@ -107,25 +125,14 @@ class FrontSettings:
         Raises:
             ValueError: a value that the configuration does not allow, with the field, the value and what would do.
         """
-        f, facts = config.front, config.derived.front_end
-        defaults: dict[str, int] = {
-            "x_planes": f.x_planes,
-            "w_planes": f.w_planes,
-            "subarrays": f.subarrays,
-            "samples": facts.samples,
-            "rows": _rows(config),
-            "bipolar": facts.bipolar[0],
-            "x_step": f.x_bits,
-            "w_step": f.w_bits,
-        }
         unknown = set(chosen) - {one.name for one in fields(cls)}
         if unknown:
             raise ValueError(f"there is no setting '{min(unknown)}' of the front end")
-        values = {**defaults, **chosen}
+        values = {**_defaults(config), **chosen}
         for name, value in values.items():
             if not isinstance(value, int) or (name in _FLAGS and value not in (0, 1)):
                 raise ValueError(f"{name} = {value!r}: {'0 or 1' if name in _FLAGS else 'a whole number'} would do")
-        x_signed, w_signed, bipolar = (bool(values.pop(name, 0)) for name in _FLAGS)
+        x_signed, w_signed, bipolar = (bool(values.pop(name)) for name in _FLAGS)
         settings = cls(**values, x_signed=x_signed, w_signed=w_signed, bipolar=bipolar)
         settings.check(config)
         return settings
@@ -137,7 +144,7 @@ class FrontSettings:
             ValueError: with the field, the value and what would do.
         """
         choices = {choice.name: choice for choice in front_choices(config)}
-        fixed = FrontSettings._fixed(config)
+        fixed = _defaults(config)
         for one in fields(self):
             value = int(getattr(self, one.name))
             if one.name in choices:
@@ -146,18 +153,6 @@ class FrontSettings:
                     raise ValueError(f"{one.name} = {value} is outside {choice.least}..{choice.most}")
             elif value != fixed[one.name]:
                 raise ValueError(f"{one.name} = {value} is not built in; {fixed[one.name]} is")
-
-    @staticmethod
-    def _fixed(config: NmpuConfig) -> dict[str, int]:
-        """What holds where there is no choice."""
-        f, facts = config.front, config.derived.front_end
-        ones = dict.fromkeys(("x_planes", "w_planes", "subarrays", "samples"), 1)
-        flags = dict.fromkeys(("x_signed", "w_signed", "zero"), 0)
-        return (
-            ones
-            | flags
-            | {"bipolar": int(facts.bipolar[0]), "rows": _rows(config), "x_step": f.x_bits, "w_step": f.w_bits}
-        )
 
     def steps(self, config: NmpuConfig) -> int:
         """Beats that a slot takes."""

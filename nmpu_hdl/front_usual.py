@@ -36,7 +36,5 @@ def usual_front(config: NmpuConfig) -> FrontSettings:
 def pass_clocks(config: NmpuConfig) -> int:
     """Clocks from the first beat of a pass over all columns to the first of the next, if nothing stalls; of a front
     end: with :func:`usual_front`."""
-    clocks = config.derived.beat_cycles()
-    if config.derived.front_end.present:
-        clocks += usual_front(config).steps(config) - 1
-    return config.array.slots * clocks
+    steps = usual_front(config).steps(config) if config.derived.front_end.present else None
+    return config.array.slots * config.derived.slot_cycles(steps=steps)

@@ -10,6 +10,7 @@ from amaranth.lib.wiring import In, Out
 
 from .conductor import pass_layout
 from .config import NmpuConfig
+from .frames import lacks_bytes
 from .lane import Lane, lane_settings, tile_settings
 from .modules import place
 from .phases import count_phases, phase_ports
@@ -156,9 +157,7 @@ class Unit(wiring.Component):
             m.d.comb += front.i.payload.mark.eq(mark | (s.first & s.sum_in & self.si_mark))
         if self._framed:
             width = config.codes.counts * config.derived.operand.width
-            # A byte may hold bits of several lanes; it is needed if the lowest of them is active.
-            needed = Cat(self.active[8 * byte // width] for byte in range(len(self.keep)))
-            wrong = (self.last != sequencer.side.last) | (needed & ~self.keep).any()
+            wrong = (self.last != sequencer.side.last) | lacks_bytes(self.keep, self.active, width)
             m.d.comb += self.frame.eq(self.take & wrong)
 
     def _needs_sums(self, m: Module, final: Value) -> Signal:

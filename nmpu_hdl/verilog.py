@@ -18,7 +18,7 @@ from amaranth.lib import wiring
 from . import __version__
 from .axi import NmpuAxi
 from .config import NmpuConfig
-from .front_settings import FrontSettings, front_choices
+from .front_settings import front_choices
 from .macros import macros
 from .modules import ModuleLibrary
 from .ports import top_name, top_ports
@@ -137,7 +137,7 @@ def _front_manifest(config: NmpuConfig) -> dict[str, Any]:
     return {
         "source": config.codes.source,
         "order": config.front.order,
-        "steps": FrontSettings.of(config).steps(config),
+        "steps": facts.steps,
         "beat": {
             "bits": facts.beat_bits,
             "lane_bits": facts.bits,

@@ -22,8 +22,9 @@ from golden.protect import coded_width, decode, encode
 from nmpu_hdl.driver import Driver
 from nmpu_hdl.program import Layer, param_words
 
-from .axi_model import Bank, Expected, Step, code_beats, completing, expect, lanes_word, pass_beats, slots_of
+from .axi_model import Bank, Expected, Step, code_beats, expect, lanes_word, pass_beats, slots_of
 from .lite import LiteBus
+from .passes import Steps
 from .programs import draw_chain, draw_codes, draw_inputs, draw_params, draw_tables
 from .setup import chance, configuration, record, start_clock
 from .stream import pattern
@@ -287,7 +288,7 @@ class AxiBench:
             steps.append(Step(layers[place], given, banks, marks, (flips or {}).get(k)))
         await self.driver.start(order[0])
         beats = sum(
-            layers[place].vectors * layers[place].blocks * len(completing(self.config, layers[place]))
+            layers[place].vectors * layers[place].blocks * Steps.of(self.config, layers[place].settings).beats
             for place in order
         )
         await self.finish(20_000 + beats)

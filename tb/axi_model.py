@@ -19,7 +19,7 @@ from nmpu_hdl.program import Layer, param_words
 from .raw import Raw, raw_words
 from .watch import AxisBeat, Write
 
-__all__ = ["Bank", "Expected", "Step", "code_beats", "completing", "expect", "lanes_word", "pass_beats", "slots_of"]
+__all__ = ["Bank", "Expected", "Step", "code_beats", "expect", "lanes_word", "pass_beats", "slots_of"]
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -247,12 +247,3 @@ def pass_beats(config: NmpuConfig, layer: Layer, inputs: LayerInputs, vector: in
     reference = None if inputs.reference is None else inputs.reference[vector, block][None]
     raw = Raw(inputs.raw[vector, block][None], reference)
     return raw_words(np.random.default_rng([vector, block]), config, raw, layer.settings.front)
-
-
-def completing(config: NmpuConfig, layer: Layer) -> Bools:
-    """For each beat of a pass whether it completes the operands of a slot: all do, where there is no front end."""
-    slots, front = layer.slots(config), layer.settings.front
-    steps = 1 if front is None else front.steps(config)
-    beat = np.arange(slots * steps)
-    last: Bools = beat >= slots * (steps - 1) if config.front.order == "pass" else beat % steps == steps - 1
-    return last

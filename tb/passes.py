@@ -52,6 +52,11 @@ class Steps(NamedTuple):
         """Whether the beat of that number is the last of its slot."""
         return self.complete(beat + 1) > self.complete(beat)
 
+    @property
+    def completing(self) -> list[bool]:
+        """That, for each beat of the pass."""
+        return [self.completes(beat) for beat in range(self.beats)]
+
 
 @dataclass
 class TakenPass:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from golden import LayerInputs, Params
 from nmpu_hdl.config import NmpuConfig
 from nmpu_hdl.formats import Format
-from nmpu_hdl.front_settings import FrontSettings, front_choices
 from nmpu_hdl.program import POOLINGS, Layer, param_words
 from nmpu_hdl.settings import PassSettings
 
@@ -19,7 +18,6 @@ from .raw import draw_front_settings, draw_raw
 __all__ = [
     "draw_chain",
     "draw_codes",
-    "draw_front",
     "draw_inputs",
     "draw_layer",
     "draw_params",
@@ -31,6 +29,9 @@ __all__ = [
 
 Rng = np.random.Generator
 Ints = NDArray[np.int64]
+
+_STEPS = 24
+"""Most beats of a slot, so that layers stay short."""
 
 
 def near_ends(rng: Rng, low: int, high: int) -> int:
@@ -50,20 +51,8 @@ def draw_settings(rng: Rng, config: NmpuConfig, columns: int | None = None) -> P
         activation=rng.choice([str(mode) for mode in config.activation.modes]),
         clip_low=int(rng.integers(out.low, out.high + 1)),
         clip_high=int(rng.integers(out.low, out.high + 1)),
-        front=draw_front(rng, config) if config.derived.front_end.present else None,
+        front=draw_front_settings(rng, config, limit=_STEPS) if config.derived.front_end.present else None,
     )
-
-
-def draw_front(rng: Rng, config: NmpuConfig, most: int = 24) -> FrontSettings:
-    """Any settings of the front end that take up to ``most`` beats a slot, or the fewest that do if none did so."""
-    for _ in range(100):
-        drawn = draw_front_settings(rng, config)
-        if drawn.steps(config) <= most:
-            return drawn
-    least = {
-        c.name: c.least for c in front_choices(config) if c.name in ("x_planes", "w_planes", "subarrays", "samples")
-    }
-    return FrontSettings.of(config, **(asdict(drawn) | least))
 
 
 def draw_codes(rng: Rng, form: Format, shape: tuple[int, ...]) -> Ints:

@@ -51,7 +51,7 @@ async def latency_and_throughput(dut: Any) -> None:
             cycles = [count for order, count in orders for _ in range(order.slots)]
             beats, expected = cycles[1:], np.full(len(cycles), derived.depth)
             if front:
-                spent = [count if order.completes(k) else 0 for order, count in orders for k in range(order.beats)]
+                spent = [count if last else 0 for order, count in orders for last in order.completing]
                 beats, expected = _front_clocks(derived.front_end.stages, spent)
                 expected += derived.depth
             clocks = bench.scoreboard.beats[before:]
@@ -146,7 +146,7 @@ async def back_pressure(dut: Any) -> None:
         front = bench.config.derived.front_end
         slots = 1 + (stages - 1) // walk + front.present
         orders = [Steps.of(bench.config, bench.resolve(each)) for each in pins]
-        complete = [order.completes(beat) for order in orders for beat in range(order.beats)]
+        complete = [last for order in orders for last in order.completing]
         expected = np.flatnonzero(complete)[slots - 1] + max(front.stages, 1)
         spent = (stages + 3) * (bench.config.derived.beat_cycles() - 1)
         await bench.clocks(4 * stages + 8 + spent + expected - slots)

@@ -15,8 +15,9 @@ import numpy as np
 from nmpu_hdl.program import Layer, descriptor_words
 
 from .axi_bench import AxiBench, random_beats
-from .axi_model import Step, completing, expect, lanes_word
+from .axi_model import Step, expect, lanes_word
 from .lite import SlaveError
+from .passes import Steps
 from .programs import draw_chain, draw_layer
 from .setup import effort
 from .stream import PATTERNS, bit
@@ -59,7 +60,7 @@ async def throughput(dut: Any) -> None:
 
 def _cycles(bench: AxiBench, layer: Layer) -> list[int]:
     """Clocks that each of a layer's beats takes; with a front end, of parallel lanes: one."""
-    derived, beats = bench.config.derived, len(completing(bench.config, layer))
+    derived, beats = bench.config.derived, Steps.of(bench.config, layer.settings).beats
     return [derived.beat_cycles(shift) for shift in layer.shifts for _ in range(beats)] * layer.vectors
 
 
@@ -71,7 +72,7 @@ def _check_clocks(bench: AxiBench, layers: list[Layer], fetch: int) -> None:
     last: list[bool] = []
     clock = 0
     for layer in layers:
-        cycles, complete = _cycles(bench, layer), completing(config, layer).tolist()
+        cycles, complete = _cycles(bench, layer), Steps.of(config, layer.settings).completing
         wanted += (clock + np.cumsum(cycles)).tolist()
         took += cycles
         last += [*[False] * (layer.blocks - 1) * len(complete), *complete] * layer.vectors
@@ -128,8 +129,8 @@ async def _run_with_swaps(bench: AxiBench) -> None:
     config, driver, watch = bench.config, bench.driver, bench.watch
     layer = draw_layer(bench.rng, config)
     # Where beats and operands are two clocks apart, a vector of one beat does not tell which of two swaps came before.
-    while config.derived.front_end.stages > 1 and completing(config, layer).argmax() + 1 == len(
-        completing(config, layer)
+    while config.derived.front_end.stages > 1 and Steps.of(config, layer.settings).completing.index(True) == (
+        Steps.of(config, layer.settings).beats - 1
     ):
         layer = draw_layer(bench.rng, config)
     layer = replace(layer, vectors=int(bench.rng.integers(40, 80)), in_base=0, out_stride=0)
@@ -150,7 +151,7 @@ async def _run_with_swaps(bench: AxiBench) -> None:
             pass
         bench.active = 1 - bench.active
         await driver._bus.write(driver.map.register("EVENTS").address, 1 << 2)
-    complete = completing(config, layer)
+    complete = Steps.of(config, layer.settings).completing
     beats = len(complete) * layer.blocks
     # irq is two registers behind the exchange, and rises once a swap, for each is cleared before the next.
     clocks = [clock - 2 for clock in watch.raised]
@@ -160,7 +161,7 @@ async def _run_with_swaps(bench: AxiBench) -> None:
     if config.derived.front_end.present:
         # Operands are taken unseen, those of a vector's last slot before the first slot of the next is complete, or,
         # with two stages, before the beat after that is taken.
-        first = int(complete.argmax()) + config.derived.front_end.stages - 1
+        first = complete.index(True) + config.derived.front_end.stages - 1
         until = np.array(watch.taken)[first::beats].tolist()
     else:
         until = [watch.taken[0] - 1, *ends[:-1]]

@@ -14,13 +14,14 @@ from amaranth.hdl import Module, Signal
 from amaranth.sim import Simulator
 
 from golden import forward
-from golden.front_end import front_end, step_weights
+from golden.front_end import front_end
 from nmpu_hdl.config import NmpuConfig
 from nmpu_hdl.front_end import FrontEnd
 from nmpu_hdl.front_settings import FrontSettings, front_choices
 from nmpu_hdl.popcount import popcount
 from nmpu_hdl.presets import load
 from nmpu_hdl.settings import PassSettings
+from tb.extremes import extreme_raw
 from tb.raw import draw_front_settings, draw_raw, raw_words
 
 from .draw import draw_front_config, draw_params, draw_settings
@@ -214,32 +215,17 @@ def test_golden_equals_sums_written_out(name: str) -> None:
         assert got.tolist() == written_out(config, raw.numbers[0], settings, reference)
 
 
-def extreme(config: NmpuConfig, settings: FrontSettings) -> tuple[np.ndarray, np.ndarray | None]:
-    """What gives the largest operand in column 0 and the least in column 1."""
-    facts, form = config.derived.front_end, config.codes.format
-    up = np.stack([step_weights(config, settings) > 0, step_weights(config, settings) < 0], axis=-1)
-    up = np.broadcast_to(up, (settings.subarrays, *up.shape))  # (S, M, K, columns)
-    if config.codes.source == "samples":
-        return np.repeat(up[..., None, :], settings.samples, axis=-2).astype(int), None
-    if config.codes.source == "slices":
-        codes = np.where(up, form.high, form.low)
-        return np.repeat(codes[..., None, :], config.codes.counts, axis=-2), None
-    reference = np.zeros((settings.subarrays, settings.x_planes), int)
-    if settings.x_signed:
-        reference[:, -1] = (1 << facts.reference_bits) - 1
-    return np.where(up != settings.bipolar, facts.most, 0), reference if facts.zero else None
-
-
 @pytest.mark.parametrize("name", CONFIGS)
 def test_the_range_of_an_operand_is_reached_and_not_left(name: str) -> None:
     config = configured(name)
     number, choices = config.derived.operand, {choice.name: choice for choice in front_choices(config)}
     flags = [n for n in choices if n in ("x_signed", "w_signed", "bipolar", "zero")]
-    seen = []
+    kinds, seen = np.tile([2, 3], (config.codes.counts, 1)), []  # the largest operand, and the least
     for chosen in itertools.product((0, 1), repeat=len(flags)):
         settings = FrontSettings.of(config, **{n: choices[n].most * on for n, on in zip(flags, chosen, strict=True)})
-        raw, reference = extreme(config, settings)
-        seen += front_end(config, raw, settings, reference)[0].tolist()
+        for turned in (False, True):
+            raw = extreme_raw(config, settings, kinds, turned=turned)
+            seen += raw.operands(config, settings)[0, 0].tolist()
     assert number.low <= min(seen)
     assert max(seen) <= number.high
     if "rows" not in choices:
