@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nmpu_hdl.config import NmpuConfig
-from nmpu_hdl.formats import Activation, Format
+from nmpu_hdl.formats import Activation, Format, Rounding
 from nmpu_hdl.program import Layer
 from nmpu_hdl.settings import PassSettings
 
@@ -93,8 +93,9 @@ def map_layer(
 ) -> list[Mapped]:
     """Descriptors and parameters, a group of columns each; the groups follow one another in the program.
 
-    A batch norm goes into the second affine stage where there is one, else into scale and offset.  What the cut to
-    guard bits loses on average, half of such a bit a block, is in the offset.
+    A batch norm goes into the second affine stage where there is one, else into scale and offset.  What the cuts to
+    guard bits lose on average, half of such a bit a block, is in the offset, less what rounding halves up gains on
+    the grid of the sum: with one block and an offset on that grid the two are equal, and nothing is put back.
 
     Args:
         config: the configuration; ``tile.kind`` is not ``none``.
@@ -115,7 +116,7 @@ def map_layer(
     found: list[Mapped] = []
     for number, columns in enumerate(groups, place + 1):
         some = [Line(line.slope[:, columns], line.intercept[:, columns]) for line in lines]
-        blocks, error = _blocks(config, wanted.of(columns), some, largest)
+        blocks, error = _blocks(config, wanted.of(columns), some, largest, _gained(config, template.settings))
         settings = replace(
             template.settings, columns=columns.stop - columns.start, offset_shift=blocks[-1].offset_shift
         )
@@ -142,7 +143,16 @@ def write_params(config: NmpuConfig, image: list[int], mapped: Sequence[Mapped])
         place_params(config, image, one.layer.base, one.params, one.layer.settings.columns)
 
 
-def _blocks(config: NmpuConfig, wanted: Wanted, lines: Sequence[Line], reach: float) -> tuple[list[Quantized], Floats]:
+def _gained(config: NmpuConfig, settings: PassSettings) -> float:
+    """What rounding adds on average to a sum whose fraction bits are few, output LSB."""
+    if settings.rounding in (Rounding.FLOOR, Rounding.HALF_EVEN) or config.norm.kind == "affine":
+        return 0.0  # floor is meant to lose its half; ties to even go both ways; the norm's cut takes what is gained
+    return 2.0 ** -(max(config.derived.total.fraction, -(settings.residual or 0)) + 1)
+
+
+def _blocks(
+    config: NmpuConfig, wanted: Wanted, lines: Sequence[Line], reach: float, gained: float
+) -> tuple[list[Quantized], Floats]:
     """Integers of each row block, the offset in the last one's, and the bound of their error together."""
     norm = wanted.batch_norm if config.norm.kind == "affine" else None
     plain = wanted if norm is not None else wanted.folded()
@@ -152,7 +162,7 @@ def _blocks(config: NmpuConfig, wanted: Wanted, lines: Sequence[Line], reach: fl
     offset = plain.offset
     for gain, line in zip(gains, lines, strict=True):
         offset = offset - (sign * gain * line.intercept).sum(axis=0)
-    put_back = len(lines) * half
+    put_back = len(lines) * half - gained
     offsets = [np.zeros_like(offset)] * (len(lines) - 1) + [offset + put_back]
     blocks = [quantize(config, gain, one, norm) for gain, one in zip(gains, offsets, strict=True)]
     second, third = norm.affine() if norm is not None else (np.ones_like(offset), np.zeros_like(offset))
@@ -160,7 +170,8 @@ def _blocks(config: NmpuConfig, wanted: Wanted, lines: Sequence[Line], reach: fl
     error = np.abs(sum(block.offset - added for block in blocks) + added - (offset + put_back) * second - third)
     for block, gain in zip(blocks, gains, strict=True):
         error = error + np.abs(block.gain - gain * second).sum(axis=0) * reach
-    return blocks, error + put_back * np.abs(used) + (2 * half if config.norm.kind == "affine" else 0)
+    cut = max(put_back, 2 * half * len(lines) - put_back)
+    return blocks, error + cut * np.abs(used) + (2 * half if config.norm.kind == "affine" else 0)
 
 
 def _second_stage(config: NmpuConfig, params: Params) -> tuple[Floats, Floats]:

@@ -1,0 +1,202 @@
+"""A network's crossbars: weights programmed into analog arrays of at most 256 rows, and what their counts are worth.
+
+A column's weights are stored relative to the largest of them in its row block, so that each column uses the devices'
+whole range; one whose gain is negative is stored negated, so that scales stay unsigned.  Inputs below 0 are given in a
+phase of their own, with the two sides of the columns exchanged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nmpu_hdl.config import NmpuConfig
+
+from ..analog import Analog, program_array, read_array
+from ..line import Line
+from ..slicing import parts
+from .fitting import counts_fit, joint_fit
+from .planning import Plan, Planned
+
+__all__ = ["ROWS", "Arrays", "Block", "Calibration", "StageArrays", "build_arrays", "to_counts"]
+
+Floats: TypeAlias = NDArray[np.floating[Any]]
+
+ROWS = 256
+"""Of an array."""
+
+Calibration = Literal["counts", "joint", "none"]
+"""How counts are calibrated: a line a count, both counts together to the result, or by the design alone."""
+
+_HEADROOM = 0.98
+"""Share of the largest count that the largest sum of the calibration images makes in a converter of the middle gain."""
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """A row block of a stage, on an array of its own.
+
+    Attributes:
+        rows: of the stage's.
+        matrix: float32 (rows, counts * columns), counts for each unit of an input's code; with inputs of both signs
+            and two counts (2 * rows, counts * columns), the second half for the magnitudes of those below 0.
+        offset: float32 (counts * columns), counts.
+        line: what codes' values are of the sums of codes times weights, (counts, columns).
+    """
+
+    rows: slice
+    matrix: NDArray[np.float32]
+    offset: NDArray[np.float32]
+    line: Line
+
+    def counts(self, rows: NDArray[np.float32], low: int, high: int) -> NDArray[np.float32]:
+        """What the converters give, whole numbers (vectors, counts * columns).
+
+        Args:
+            rows: (vectors, rows of the stage) codes of the inputs.
+            low, high: the least and the largest count.
+        """
+        x = rows[:, self.rows]
+        if len(self.matrix) != x.shape[1]:
+            x = np.concatenate([np.maximum(x, 0), np.maximum(-x, 0)], axis=1)
+        y = x @ self.matrix
+        y += self.offset
+        np.rint(y, out=y)
+        return np.clip(y, low, high, out=y)
+
+
+@dataclass(frozen=True, eq=False)
+class StageArrays:
+    """The arrays of a stage.
+
+    Attributes:
+        flip: (columns,) -1 where a column is stored negated (in a pass: where its two counts are exchanged), else 1.
+        blocks: its row blocks; none in a pass.
+    """
+
+    flip: Floats
+    blocks: tuple[Block, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Arrays:
+    """The arrays of a network, programmed and read once.
+
+    Attributes:
+        analog: what they are; its converters are those of the codes' format.
+        seed: of chance.
+        seconds: since the first read.
+        stages: of each stage of the plan.
+    """
+
+    analog: Analog
+    seed: int
+    seconds: float
+    stages: tuple[StageArrays, ...]
+
+
+def build_arrays(
+    plan: Plan,
+    config: NmpuConfig,
+    analog: Analog,
+    seed: int,
+    *,
+    seconds: float = 0.0,
+    calibration: Calibration = "joint",
+) -> Arrays:
+    """Program the arrays of all stages, and calibrate their columns on the plan's vectors.
+
+    Args:
+        plan: the network.
+        config: of which the codes matter.
+        analog: the devices and converters; its bits and counts are replaced by the codes'.
+        seed: of the noise.
+        seconds: since the first read.
+        calibration: ``none``: gains and offsets are those of the design, for all columns.
+
+    Raises:
+        ValueError: codes that are no converter's.
+    """
+    form, counts = config.codes.format, config.codes.counts
+    if config.codes.source != "counts" or form.signed != (counts == 1):
+        raise ValueError(
+            f"codes.source = {config.codes.source}, codes.counts = {counts}, codes.format = {form}: networks need "
+            f"counts of converters, two unsigned or a signed one"
+        )
+    made = replace(analog, bits=form.width, counts=counts)
+    stages = tuple(
+        _stage(plan, one, made, np.random.default_rng([seed, k]), seconds, calibration, form.step)
+        for k, one in enumerate(plan.stages)
+    )
+    return Arrays(made, seed, seconds, stages)
+
+
+def to_counts(y: NDArray[Any], counts: int, flip: Floats) -> NDArray[np.int16]:
+    """What a pass is given instead of converters' counts, (vectors, 1, counts, columns): the results themselves."""
+    signed = y.astype(np.int16) * flip.astype(np.int16)
+    both = [np.maximum(signed, 0), np.maximum(-signed, 0)] if counts == 2 else [signed]
+    return np.stack(both, axis=1)[:, None]
+
+
+def _stage(
+    plan: Plan,
+    planned: Planned,
+    analog: Analog,
+    rng: np.random.Generator,
+    seconds: float,
+    calibration: Calibration,
+    step: float,
+) -> StageArrays:
+    stage = planned.stage
+    flip = np.where(stage.gain < 0, -1.0, 1.0)
+    if stage.conv is None:
+        return StageArrays(flip, ())
+    weights = stage.conv.weight.reshape(-1, stage.columns).astype(np.float64) * flip
+    span = plan.span_of(stage.source.stage)
+    codes = np.clip(np.rint(planned.rows / plan.lsb_of(stage.source.stage)), *span).astype(np.float64)
+    blocks = tuple(
+        _block(analog, rng, rows, weights[rows], codes[:, rows], span[0] < 0, seconds, calibration, step)
+        for rows in parts(len(weights), ROWS)
+    )
+    return StageArrays(flip, blocks)
+
+
+def _block(
+    analog: Analog,
+    rng: np.random.Generator,
+    rows: slice,
+    weights: Floats,
+    codes: Floats,
+    signed: bool,
+    seconds: float,
+    calibration: Calibration,
+    step: float,
+) -> Block:
+    largest = np.abs(weights).max(axis=0)
+    largest[largest == 0] = 1.0
+    relative = weights / largest
+    up, down = np.maximum(relative, 0), np.maximum(-relative, 0)
+    plus, minus = np.maximum(codes, 0), np.maximum(-codes, 0)
+    ideal = np.stack([plus @ up + minus @ down, plus @ down + minus @ up], axis=1)
+    if analog.counts == 1:
+        ideal = ideal[:, :1] - ideal[:, 1:]
+    full_scale = max(float(np.abs(ideal).max()), 1e-9) / _HEADROOM
+    crossbar = program_array(rng, analog, relative, 1.0, full_scale)
+    seen = read_array(rng, crossbar, seconds)
+    sides: Sequence[Floats] = [seen[0], seen[1]] if analog.counts == 2 else [seen[0] - seen[1]]
+    matrix = np.concatenate([side * gain for side, gain in zip(sides, crossbar.gain, strict=True)], axis=1)
+    if signed and analog.counts == 2:
+        other = np.concatenate([sides[1] * crossbar.gain[0], sides[0] * crossbar.gain[1]], axis=1)
+        matrix = np.concatenate([matrix, other])
+    nominal = analog.span[1] / full_scale
+    design = Line.exact(analog.counts, len(largest), nominal)
+    made = Block(rows, matrix.astype(np.float32), crossbar.offset.reshape(-1).astype(np.float32), design)
+    inside = replace(made, rows=slice(None))
+    measured = inside.counts(codes.astype(np.float32), *analog.span).reshape(ideal.shape).astype(np.float64)
+    fits = {"counts": counts_fit, "joint": joint_fit}
+    line = design if calibration == "none" else fits[calibration](ideal, measured, nominal, analog.span)
+    return replace(made, line=Line(line.slope * step / largest, line.intercept * step))
