@@ -7,7 +7,7 @@ phase of their own, with the two sides of the columns exchanged.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
@@ -107,6 +107,7 @@ def build_arrays(
     *,
     seconds: float = 0.0,
     calibration: Calibration = "joint",
+    programmed: Mapping[str, Floats] | None = None,
 ) -> Arrays:
     """Program the arrays of all stages, and calibrate their columns on the plan's vectors.
 
@@ -117,22 +118,24 @@ def build_arrays(
         seed: of the noise.
         seconds: since the first read.
         calibration: ``none``: gains and offsets are those of the design, for all columns.
+        programmed: weights as devices that are not ours hold them, such as a simulator's tiles, by the name of the
+            convolution and of its shape; those stages have the converters of ``analog`` and none of its devices' noise.
 
     Raises:
-        ValueError: codes that are no converter's.
+        ValueError: codes that are no converter's, or programmed weights of another shape.
     """
     form, counts = config.codes.format, config.codes.counts
-    if config.codes.source != "counts" or form.signed != (counts == 1):
+    if config.codes.source != "counts" or form.signed != (counts == 1) or config.derived.floating:
         raise ValueError(
-            f"codes.source = {config.codes.source}, codes.counts = {counts}, codes.format = {form}: networks need "
-            f"counts of converters, two unsigned or a signed one"
+            f"codes.source = {config.codes.source}, codes.counts = {counts}, codes.format = {form}, arithmetic.kind = "
+            f"{config.arithmetic.kind}: networks need counts, two unsigned or a signed one, in fixed point"
         )
     made = replace(analog, bits=form.width, counts=counts)
-    stages = tuple(
-        _stage(plan, one, made, np.random.default_rng([seed, k]), seconds, calibration, form.step)
-        for k, one in enumerate(plan.stages)
-    )
-    return Arrays(made, seed, seconds, stages)
+    stages = []
+    for k, one in enumerate(plan.stages):
+        maker = _Maker(made, np.random.default_rng([seed, k]), seconds, calibration, form.step)
+        stages.append(_stage(plan, one, maker, programmed or {}))
+    return Arrays(made, seed, seconds, tuple(stages))
 
 
 def to_counts(y: NDArray[Any], counts: int, flip: Floats) -> NDArray[np.int16]:
@@ -142,61 +145,84 @@ def to_counts(y: NDArray[Any], counts: int, flip: Floats) -> NDArray[np.int16]:
     return np.stack(both, axis=1)[:, None]
 
 
-def _stage(
-    plan: Plan,
-    planned: Planned,
-    analog: Analog,
-    rng: np.random.Generator,
-    seconds: float,
-    calibration: Calibration,
-    step: float,
-) -> StageArrays:
+@dataclass(frozen=True, eq=False)
+class _Maker:
+    """What makes the blocks of a stage: the arguments of :func:`build_arrays`, and the step of a code."""
+
+    analog: Analog
+    rng: np.random.Generator
+    seconds: float
+    calibration: Calibration
+    step: float
+
+    def block(self, rows: slice, weights: Floats, held: Floats | None, codes: Floats, signed: bool) -> Block:
+        """A row block, programmed and calibrated.
+
+        Args:
+            rows: of the stage's.
+            weights: (rows, columns) as wanted.
+            held: (rows, columns) as devices that are not ours hold them, or None.
+            codes: (vectors, rows) of the inputs, for calibration.
+            signed: inputs may be below 0.
+        """
+        analog = self.analog
+        largest = np.abs(weights).max(axis=0)
+        largest[largest == 0] = 1.0
+        ideal = _sides(codes, weights / largest)
+        if analog.counts == 1:
+            ideal = ideal[:, :1] - ideal[:, 1:]
+        full_scale = max(float(np.abs(ideal).max()), 1e-9) / _HEADROOM
+        crossbar = program_array(self.rng, analog, weights / largest, 1.0, full_scale)
+        seen = read_array(self.rng, crossbar, self.seconds)
+        if held is not None:
+            seen = np.stack([np.maximum(held, 0), np.maximum(-held, 0)]) / largest * analog.g_max
+        matrix = _matrix(analog, seen, crossbar.gain, signed)
+        nominal = analog.span[1] / full_scale
+        design = Line.exact(analog.counts, len(largest), nominal)
+        made = Block(rows, matrix.astype(np.float32), crossbar.offset.reshape(-1).astype(np.float32), design)
+        alone = replace(made, rows=slice(None))
+        measured = alone.counts(codes.astype(np.float32), *analog.span).reshape(ideal.shape).astype(np.float64)
+        line = self._line(design, ideal, measured, nominal)
+        return replace(made, line=Line(line.slope * self.step / largest, line.intercept * self.step))
+
+    def _line(self, design: Line, ideal: Floats, measured: Floats, nominal: float) -> Line:
+        if self.calibration == "none":
+            return design
+        fit = counts_fit if self.calibration == "counts" else joint_fit
+        return fit(ideal, measured, nominal, self.analog.span)
+
+
+def _stage(plan: Plan, planned: Planned, maker: _Maker, programmed: Mapping[str, Floats]) -> StageArrays:
     stage = planned.stage
     flip = np.where(stage.gain < 0, -1.0, 1.0)
     if stage.conv is None:
         return StageArrays(flip, ())
     weights = stage.conv.weight.reshape(-1, stage.columns).astype(np.float64) * flip
+    held = programmed.get(stage.conv.name)
+    if held is not None and held.shape != stage.conv.weight.shape:
+        raise ValueError(f"node {stage.conv.name}: programmed weights {held.shape} are not {stage.conv.weight.shape}")
     span = plan.span_of(stage.source.stage)
     codes = np.clip(np.rint(planned.rows / plan.lsb_of(stage.source.stage)), *span).astype(np.float64)
+    found = None if held is None else held.reshape(weights.shape).astype(np.float64) * flip
     blocks = tuple(
-        _block(analog, rng, rows, weights[rows], codes[:, rows], span[0] < 0, seconds, calibration, step)
+        maker.block(rows, weights[rows], None if found is None else found[rows], codes[:, rows], span[0] < 0)
         for rows in parts(len(weights), ROWS)
     )
     return StageArrays(flip, blocks)
 
 
-def _block(
-    analog: Analog,
-    rng: np.random.Generator,
-    rows: slice,
-    weights: Floats,
-    codes: Floats,
-    signed: bool,
-    seconds: float,
-    calibration: Calibration,
-    step: float,
-) -> Block:
-    largest = np.abs(weights).max(axis=0)
-    largest[largest == 0] = 1.0
-    relative = weights / largest
-    up, down = np.maximum(relative, 0), np.maximum(-relative, 0)
+def _sides(codes: Floats, weights: Floats) -> Floats:
+    """The sums of positive and of negative products, (vectors, 2, columns), both without sign."""
+    up, down = np.maximum(weights, 0), np.maximum(-weights, 0)
     plus, minus = np.maximum(codes, 0), np.maximum(-codes, 0)
-    ideal = np.stack([plus @ up + minus @ down, plus @ down + minus @ up], axis=1)
+    return np.stack([plus @ up + minus @ down, plus @ down + minus @ up], axis=1)
+
+
+def _matrix(analog: Analog, seen: Floats, gain: Floats, signed: bool) -> Floats:
+    """:attr:`Block.matrix`, of conductances (2, rows, columns) and gains (counts, columns)."""
     if analog.counts == 1:
-        ideal = ideal[:, :1] - ideal[:, 1:]
-    full_scale = max(float(np.abs(ideal).max()), 1e-9) / _HEADROOM
-    crossbar = program_array(rng, analog, relative, 1.0, full_scale)
-    seen = read_array(rng, crossbar, seconds)
-    sides: Sequence[Floats] = [seen[0], seen[1]] if analog.counts == 2 else [seen[0] - seen[1]]
-    matrix = np.concatenate([side * gain for side, gain in zip(sides, crossbar.gain, strict=True)], axis=1)
-    if signed and analog.counts == 2:
-        other = np.concatenate([sides[1] * crossbar.gain[0], sides[0] * crossbar.gain[1]], axis=1)
-        matrix = np.concatenate([matrix, other])
-    nominal = analog.span[1] / full_scale
-    design = Line.exact(analog.counts, len(largest), nominal)
-    made = Block(rows, matrix.astype(np.float32), crossbar.offset.reshape(-1).astype(np.float32), design)
-    inside = replace(made, rows=slice(None))
-    measured = inside.counts(codes.astype(np.float32), *analog.span).reshape(ideal.shape).astype(np.float64)
-    fits = {"counts": counts_fit, "joint": joint_fit}
-    line = design if calibration == "none" else fits[calibration](ideal, measured, nominal, analog.span)
-    return replace(made, line=Line(line.slope * step / largest, line.intercept * step))
+        return (seen[0] - seen[1]) * gain[0]
+    straight = np.concatenate([seen[0] * gain[0], seen[1] * gain[1]], axis=1)
+    if not signed:
+        return straight
+    return np.concatenate([straight, np.concatenate([seen[1] * gain[0], seen[0] * gain[1]], axis=1)])

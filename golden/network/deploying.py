@@ -155,6 +155,7 @@ def _stage(
     wanted = Wanted(np.abs(stage.gain) * ratio, stage.offset / planned.lsb)
     lines: Sequence[Line] = [block.line for block in own.blocks]
     if not lines:
+        _check_pass(config, stage)
         # The results of an earlier stage stand where counts do, so a code's value is its own.
         lines = [Line.exact(config.codes.counts, stage.columns, config.codes.format.step)]
     follows = None if last else place + -(-stage.columns // config.array.columns)
@@ -168,6 +169,16 @@ def _stage(
         (sign * gain * line.intercept).sum(axis=0) for gain, line in zip(gains, lines, strict=True)
     )
     return DeployedStage(planned, own, tuple(mapped), gains, offset)
+
+
+def _check_pass(config: NmpuConfig, stage: Stage) -> None:
+    """Refuse codes that do not hold the results of an earlier stage, which stand in their place."""
+    codes, out = config.codes.format, config.output.format
+    if codes.high < out.high or (config.codes.counts == 1 and codes.low > out.low):
+        raise ValueError(
+            f"it takes activations where codes of converters stand, and codes.format = {codes} does not hold "
+            f"{out.low}..{out.high}; a format of {out.width} bits would do"
+        )
 
 
 def _plain(stage: Stage) -> bool:

@@ -186,14 +186,16 @@ def _some(rng: np.random.Generator, array: Floats, most: int) -> Floats:
 
 def _planned(before: Plan, stage: Stage, seen: Wished, config: NmpuConfig) -> Planned:
     form = config.output.format
-    wish = _wish(stage, seen, form)
-    room = _SLACK * config.offset.format.high * config.offset.format.step * 2.0**config.offset.max_shift
-    # With several row blocks each has an offset of its own, but the whole stands in the last one's.
-    wish = max(wish, float(np.abs(stage.offset).max()) / room)
+    least, sample = _least(before, stage, config), _pooled(stage, seen)
     residual = None
     if stage.residual is not None:
         held = before.lsb_of(stage.residual.stage)
-        residual, wish = _aligned(held, wish, config)
+        powers = range(config.tile.residual_left, -config.tile.residual_right - 1, -1)
+        tried = held * np.exp2(-np.array([p for p in powers if held * 2.0**-p >= least] or [powers[-1]], np.float64))
+        wish = _best(sample, tried, form)
+        residual = int(np.round(np.log2(held / wish)))
+    else:
+        wish = max(_wish(stage, sample, form), least)
     if stage.pool is None or stage.pool.kind == "max":
         return Planned(stage, wish, wish, residual, 0, seen.rows)
     window = int(np.prod(stage.window))
@@ -202,29 +204,38 @@ def _planned(before: Plan, stage: Stage, seen: Wished, config: NmpuConfig) -> Pl
     return Planned(stage, wish, wish * 2.0**shift / window, residual, shift, seen.rows)
 
 
-def _wish(stage: Stage, seen: Wished, form: Format) -> float:
+def _pooled(stage: Stage, seen: Wished) -> Floats:
+    """The values that the LSB is for: of a maximum those that are left, else those before pooling."""
+    return seen.outer if stage.pool is not None and stage.pool.kind == "max" else seen.inner
+
+
+def _wish(stage: Stage, sample: Floats, form: Format) -> float:
     """The LSB that the stage would have by itself."""
-    if stage.grid is not None:
-        coarser = max(stage.grid.high / form.high, stage.grid.low / min(form.low, -1), 1.0)
-        return stage.grid.lsb * 2.0 ** np.ceil(np.log2(coarser))
-    maximum = stage.pool is not None and stage.pool.kind == "max"
-    return _least_squares(seen.outer if maximum else seen.inner, form)
+    if stage.grid is None:
+        return _least_squares(sample, form)
+    coarser = max(stage.grid.high / form.high, stage.grid.low / min(form.low, -1), 1.0)
+    return float(stage.grid.lsb * 2.0 ** np.ceil(np.log2(coarser)))
 
 
-def _aligned(held: float, wish: float, config: NmpuConfig) -> tuple[int, float]:
-    """The power of two that a residual is multiplied by, and the LSB: the nearest coarser one, or a little finer."""
-    left, right = config.tile.residual_left, config.tile.residual_right
-    power = int(np.clip(np.round(np.log2(held / wish) - 0.25), -right, left))
-    return power, held * 2.0**-power
+def _least(before: Plan, stage: Stage, config: NmpuConfig) -> float:
+    """The LSB that offsets, and the scales of a pass, need at least."""
+    # With several row blocks each has an offset of its own, but the whole stands in the last one's.
+    room = _SLACK * config.offset.format.high * config.offset.format.step * 2.0**config.offset.max_shift
+    offsets = float(np.abs(stage.offset).max()) / room
+    if stage.conv is not None:
+        return offsets
+    gain = config.scale.format.high * config.scale.format.step * 2.0**-config.shift.min
+    return max(offsets, float(np.abs(stage.gain).max()) * before.lsb_of(stage.source.stage) / gain)
 
 
 def _least_squares(sample: Floats, form: Format) -> float:
     """The LSB whose codes are nearest to the values."""
     top = float(np.abs(sample).max())
-    if not top:
-        return 1.0
-    tried = top / max(form.high, 1) * _TRIED
-    errors = [
-        float(np.square(np.clip(np.rint(sample / lsb), form.low, form.high) * lsb - sample).mean()) for lsb in tried
-    ]
+    return _best(sample, top / max(form.high, 1) * _TRIED, form) if top else 1.0
+
+
+def _best(sample: Floats, tried: Floats, form: Format) -> float:
+    """Of some LSBs the one with the least squared error."""
+    codes = np.clip(np.rint(sample / tried[:, None]), form.low, form.high)
+    errors = np.square(codes * tried[:, None] - sample).mean(axis=1)
     return float(tried[int(np.argmin(errors))])
