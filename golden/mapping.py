@@ -116,7 +116,7 @@ def map_layer(
     found: list[Mapped] = []
     for number, columns in enumerate(groups, place + 1):
         some = [Line(line.slope[:, columns], line.intercept[:, columns]) for line in lines]
-        blocks, error = _blocks(config, wanted.of(columns), some, largest, _gained(config, template.settings))
+        blocks, error = _blocks(config, wanted.of(columns), some, largest, _gained(config, template))
         settings = replace(
             template.settings, columns=columns.stop - columns.start, offset_shift=blocks[-1].offset_shift
         )
@@ -143,10 +143,12 @@ def write_params(config: NmpuConfig, image: list[int], mapped: Sequence[Mapped])
         place_params(config, image, one.layer.base, one.params, one.layer.settings.columns)
 
 
-def _gained(config: NmpuConfig, settings: PassSettings) -> float:
+def _gained(config: NmpuConfig, layer: Layer) -> float:
     """What rounding adds on average to a sum whose fraction bits are few, output LSB."""
-    if settings.rounding in (Rounding.FLOOR, Rounding.HALF_EVEN) or config.norm.kind == "affine":
-        return 0.0  # floor is meant to lose its half; ties to even go both ways; the norm's cut takes what is gained
+    settings = layer.settings
+    if layer.sum_out or settings.rounding in (Rounding.FLOOR, Rounding.HALF_EVEN) or config.norm.kind == "affine":
+        # Sums are not rounded; floor is meant to lose its half; ties to even go both ways; a norm's cut takes it back.
+        return 0.0
     return 2.0 ** -(max(config.derived.total.fraction, -(settings.residual or 0)) + 1)
 
 

@@ -27,7 +27,7 @@ from golden.network import (
 from golden.network.lowering import viewed
 from golden.network.planning import stage_rows, windowed
 
-from .small_network import images, small_network
+from .staged_network import images, staged_network
 
 
 def real(lowered: Lowered, prepared: NDArray[Any]) -> dict[str, NDArray[Any]]:
@@ -49,7 +49,7 @@ def real(lowered: Lowered, prepared: NDArray[Any]) -> dict[str, NDArray[Any]]:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_stages_compute_what_the_graph_says(seed: int) -> None:
-    network = small_network(seed)
+    network = staged_network(seed)
     prepared = network.prepared(images(3, seed)).astype(np.float64)
     wanted, lowered = values(network, prepared), lower(network)
     found = real(lowered, prepared)
@@ -59,7 +59,7 @@ def test_stages_compute_what_the_graph_says(seed: int) -> None:
 
 
 def test_what_goes_into_one_stage_does() -> None:
-    stages = {stage.name: stage for stage in lower(small_network()).stages}
+    stages = {stage.name: stage for stage in lower(staged_network()).stages}
     assert list(stages) == ["stem.relu", "a.relu", "b.relu", "b.add", "c.pool", "mean", "fc"]
     assert stages["a.relu"].residual is not None
     assert stages["a.relu"].residual.stage == "stem.relu"

@@ -17,7 +17,7 @@ from golden.network.floating import floating
 from nmpu_hdl.presets import load
 from nmpu_hdl.settings import PassSettings
 
-from .small_network import images, small_network
+from .staged_network import images, staged_network
 
 SETTINGS = ("array.columns=8", "array.lanes=4", "activation.modes=none,relu,clip")
 IDEAL = Analog().ideal
@@ -27,7 +27,7 @@ IDEAL = Analog().ideal
 def deployed(*settings: str, analog: Analog = IDEAL, calibration: Calibration = "joint", seed: int = 1) -> Deployed:
     """The small network."""
     config = load(preset_name="paper", settings=(*SETTINGS, *settings))
-    made = plan(small_network(), images(64), config)
+    made = plan(staged_network(), images(64), config)
     tile = fitted(config, made)
     return deploy(made, build_arrays(made, tile, analog, seed, calibration=calibration), tile)
 
@@ -103,8 +103,8 @@ def test_calibration_takes_back_what_converters_differ_in() -> None:
     spread = replace(IDEAL, gain_spread=0.21, offset_spread=8.0)
     quiet = _rms(deployed())
     for calibration in ("counts", "joint"):
-        assert _rms(deployed(analog=spread, calibration=calibration)) < 1.5 * quiet
-    assert _rms(deployed(analog=spread, calibration="none")) > 2 * quiet
+        assert _rms(deployed(analog=spread, calibration=calibration)) < 2 * quiet
+    assert _rms(deployed(analog=spread, calibration="none")) > 5 * quiet
 
 
 def test_calibrating_the_result_is_better_than_each_count_where_devices_are_noisy() -> None:
@@ -117,7 +117,7 @@ def test_calibrating_the_result_is_better_than_each_count_where_devices_are_nois
 def test_devices_that_are_not_ours() -> None:
     """Weights as they are held take the place of programming; calibration finds a column's error of gain."""
     config = load(preset_name="paper", settings=SETTINGS)
-    made = plan(small_network(), images(64), config)
+    made = plan(staged_network(), images(64), config)
     tile = fitted(config, made)
     held = {s.stage.conv.name: s.stage.conv.weight * 0.8 for s in made.stages if s.stage.conv is not None}
     weak = deploy(made, build_arrays(made, tile, Analog(), 1, programmed=held), tile)
@@ -138,7 +138,7 @@ def test_equal_seeds_give_equal_integers() -> None:
 def _refused(*settings: str, network: Network | None = None) -> str:
     try:
         config = load(preset_name="paper", settings=(*SETTINGS, *settings))
-        made = plan(network or small_network(), images(16), config)
+        made = plan(network or staged_network(), images(16), config)
         tile = fitted(config, made)
         deploy(made, build_arrays(made, tile, IDEAL, 1), tile)
     except ValueError as error:
@@ -150,7 +150,7 @@ def _refused(*settings: str, network: Network | None = None) -> str:
     ("settings", "says"),
     [
         (("shift.min=6", "shift.max=7"), "stage stem.relu: the gain of column"),
-        (("codes.format=UQ6.0",), "stage b.add: it takes activations where codes of converters stand"),
+        (("codes.format=UQ6.0",), "stage b.add: activations stand where codes of converters do"),
         (
             ("activation.modes=none,relu", "arithmetic.kind=fp16"),
             "arithmetic.kind = fp16: tile.kind = axi is for fixed point; fixed would do",
@@ -167,4 +167,4 @@ def test_what_cannot_be_done_is_refused(settings: tuple[str, ...], says: str) ->
 def test_no_images() -> None:
     config: Any = load(preset_name="paper", settings=SETTINGS)
     with pytest.raises(ValueError, match="no calibration images; a few hundred would do"):
-        plan(small_network(), images(0), config)
+        plan(staged_network(), images(0), config)

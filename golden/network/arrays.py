@@ -138,9 +138,19 @@ def build_arrays(
     return Arrays(made, seed, seconds, tuple(stages))
 
 
-def to_counts(y: NDArray[Any], counts: int, flip: Floats) -> NDArray[np.int16]:
-    """What a pass is given instead of converters' counts, (vectors, 1, counts, columns): the results themselves."""
-    signed = y.astype(np.int16) * flip.astype(np.int16)
+def to_counts(y: NDArray[Any], counts: int, flip: Floats, left: int) -> NDArray[np.int16]:
+    """What a pass is given instead of converters' counts: the results themselves, ``left`` bits further up.
+
+    Args:
+        y: (vectors, columns) results of an earlier stage.
+        counts: of a column.
+        flip: (columns,) -1 where the two counts are exchanged.
+        left: from :func:`golden.network.planning.pass_shift`.
+
+    Returns:
+        (vectors, 1, counts, columns).
+    """
+    signed = (y.astype(np.int16) << left) * flip.astype(np.int16)
     both = [np.maximum(signed, 0), np.maximum(-signed, 0)] if counts == 2 else [signed]
     return np.stack(both, axis=1)[:, None]
 

@@ -20,7 +20,7 @@ from ..mapping import Mapped, Wanted, map_layer, write_params
 from ..params import Params
 from .arrays import ROWS, Arrays, StageArrays
 from .lowering import Stage
-from .planning import Plan, Planned
+from .planning import Plan, Planned, pass_shift
 
 __all__ = ["Deployed", "DeployedStage", "deploy", "fitted"]
 
@@ -155,9 +155,7 @@ def _stage(
     wanted = Wanted(np.abs(stage.gain) * ratio, stage.offset / planned.lsb)
     lines: Sequence[Line] = [block.line for block in own.blocks]
     if not lines:
-        _check_pass(config, stage)
-        # The results of an earlier stage stand where counts do, so a code's value is its own.
-        lines = [Line.exact(config.codes.counts, stage.columns, config.codes.format.step)]
+        lines = [Line.exact(config.codes.counts, stage.columns, config.codes.format.step * 2.0 ** pass_shift(config))]
     follows = None if last else place + -(-stage.columns // config.array.columns)
     template = replace(
         _template(config, planned, base, last and config.tile.chain > 1 and _plain(stage)), next=follows, interrupt=last
@@ -169,16 +167,6 @@ def _stage(
         (sign * gain * line.intercept).sum(axis=0) for gain, line in zip(gains, lines, strict=True)
     )
     return DeployedStage(planned, own, tuple(mapped), gains, offset)
-
-
-def _check_pass(config: NmpuConfig, stage: Stage) -> None:
-    """Refuse codes that do not hold the results of an earlier stage, which stand in their place."""
-    codes, out = config.codes.format, config.output.format
-    if codes.high < out.high or (config.codes.counts == 1 and codes.low > out.low):
-        raise ValueError(
-            f"it takes activations where codes of converters stand, and codes.format = {codes} does not hold "
-            f"{out.low}..{out.high}; a format of {out.width} bits would do"
-        )
 
 
 def _plain(stage: Stage) -> bool:

@@ -18,7 +18,7 @@ from nmpu_hdl.formats import Format
 from .graph import INPUT, Network, patches, values
 from .lowering import Lowered, Stage, lower, viewed
 
-__all__ = ["Plan", "Planned", "Wished", "input_format", "plan", "stage_rows", "windowed"]
+__all__ = ["Plan", "Planned", "Wished", "input_format", "pass_shift", "plan", "stage_rows", "windowed"]
 
 Floats: TypeAlias = NDArray[np.floating[Any]]
 
@@ -120,8 +120,10 @@ def plan(network: Network, images: NDArray[Any], config: NmpuConfig, seed: int =
         seed: of what is sampled.
 
     Raises:
-        ValueError: naming the node, what no stage can do; or no images.
+        ValueError: naming the node, what no stage can do; no images; or activations of more than 15 bits.
     """
+    if config.output.format.width > 15:
+        raise ValueError(f"output.format = {config.output.format}: networks need activations of at most 15 bits")
     if not len(images):
         raise ValueError("no calibration images; a few hundred would do")
     lowered = lower(network)
@@ -133,6 +135,24 @@ def plan(network: Network, images: NDArray[Any], config: NmpuConfig, seed: int =
     for stage in lowered.stages:
         done = replace(done, stages=(*done.stages, _planned(done, stage, seen[stage.name], config)))
     return done
+
+
+def pass_shift(config: NmpuConfig) -> int:
+    """Bits by which a pass's codes are shifted left: as far as codes have room, so that its scales are like others'.
+
+    Raises:
+        ValueError: codes that do not hold activations.
+    """
+    codes, out = config.codes.format, config.output.format
+    room = [left for left in range(16) if out.high << left <= codes.high]
+    if config.codes.counts == 1:
+        room = [left for left in room if out.low << left >= codes.low]
+    if not room:
+        raise ValueError(
+            f"activations stand where codes of converters do, and codes.format = {codes} does not hold {out.low}.."
+            f"{out.high}; a format of {out.width} bits would do"
+        )
+    return room[-1]
 
 
 def stage_rows(stage: Stage, x: NDArray[Any]) -> NDArray[Any]:
@@ -186,7 +206,11 @@ def _some(rng: np.random.Generator, array: Floats, most: int) -> Floats:
 
 def _planned(before: Plan, stage: Stage, seen: Wished, config: NmpuConfig) -> Planned:
     form = config.output.format
-    least, sample = _least(before, stage, config), _pooled(stage, seen)
+    try:
+        least = _least(before, stage, config)
+    except ValueError as error:
+        raise ValueError(f"stage {stage.name}: {error}") from error
+    sample = _pooled(stage, seen)
     residual = None
     if stage.residual is not None:
         held = before.lsb_of(stage.residual.stage)
@@ -224,7 +248,7 @@ def _least(before: Plan, stage: Stage, config: NmpuConfig) -> float:
     offsets = float(np.abs(stage.offset).max()) / room
     if stage.conv is not None:
         return offsets
-    gain = config.scale.format.high * config.scale.format.step * 2.0**-config.shift.min
+    gain = config.scale.format.high * config.scale.format.step * 2.0 ** (pass_shift(config) - config.shift.min)
     return max(offsets, float(np.abs(stage.gain).max()) * before.lsb_of(stage.source.stage) / gain)
 
 

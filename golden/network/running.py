@@ -15,7 +15,7 @@ from .deploying import Deployed, DeployedStage
 from .floating import floating
 from .graph import INPUT, values
 from .lowering import viewed
-from .planning import input_format, stage_rows, windowed
+from .planning import input_format, pass_shift, stage_rows, windowed
 
 __all__ = ["Given", "Outcome", "Post", "StageError", "codes_of", "run"]
 
@@ -145,7 +145,7 @@ def _given(deployed: Deployed, stage: DeployedStage, results: Mapping[str, Ints]
     what, config = stage.planned.stage, deployed.config
     taken = results[what.source.stage]
     if what.conv is None:
-        codes = to_counts(stage_rows(what, taken), config.codes.counts, stage.arrays.flip)
+        codes = to_counts(stage_rows(what, taken), config.codes.counts, stage.arrays.flip, pass_shift(config))
     else:
         rows = stage_rows(what, taken.astype(np.float32))
         codes = np.empty((len(rows), len(stage.arrays.blocks), config.codes.counts, what.columns), np.int16)

@@ -7,12 +7,12 @@ from numpy.typing import NDArray
 
 from golden.network import Add, Clip, Conv, Flatten, Network, Node, Norm, Pool, Shortcut
 
-__all__ = ["images", "small_network"]
+__all__ = ["images", "staged_network"]
 
 CHANNELS = 4
 
 
-def small_network(seed: int = 1, channels: int = CHANNELS) -> Network:
+def staged_network(seed: int = 1, channels: int = CHANNELS) -> Network:
     """Convolutions with batch norm of both signs, residuals of each kind, passes, every pooling, a linear layer."""
     rng = np.random.default_rng(seed)
 
