@@ -121,7 +121,7 @@ def _regress(design: Floats, target: Floats, use: Bools, steps: tuple[float, flo
             scale = _scale(np.abs(residuals), rows, floor, x.shape[2])
         weights = use * np.maximum(1 - (residuals / (CUT * scale[:, None])) ** 2, 0) ** 2
         before, beta = beta, _solve(x, weights, target)
-        if turn >= 5 and np.abs(_values(x[:, :1], beta - before)).max() <= _STILL * scale.min():
+        if turn >= 5 and (np.abs(beta - before).max(axis=1) <= _STILL * scale).all():
             break
     return _finished(design, target, use, (x, centre, spread), beta, scale, weights, intercept)
 
@@ -217,7 +217,7 @@ def _finished(
     psi2 = (use * u2 * (1 - u2) ** 4).sum(axis=1) * (CUT * scale) ** 2
     slope = (use * (1 - u2) * (1 - 5 * u2)).sum(axis=1) / count
     free = np.maximum(count - x.shape[2], 1)
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):
         variance = psi2 / free / np.maximum(slope, 0) ** 2
     inside = (weights > 0).astype(np.float64)
     turned = np.swapaxes(x * inside[..., None], 1, 2)
@@ -233,6 +233,7 @@ def _finished(
     number = np.maximum(inside.sum(axis=1), 1)[:, None]
     about = (design - ((design * inside[..., None]).sum(axis=1) / number)[:, None]) * inside[..., None]
     covariance = np.swapaxes(about, 1, 2) @ about / number[..., None]
-    slopes, slope_errors = coefficients[:, :terms], np.nan_to_num(errors[:, :terms], nan=np.inf)
+    errors = np.nan_to_num(errors, nan=np.inf, posinf=np.inf)
+    slopes, slope_errors = coefficients[:, :terms], errors[:, :terms]
     used = np.count_nonzero(use, axis=1).astype(np.int64)
     return Regression(slopes, coefficients[:, -1], slope_errors, errors[:, -1], scale, weights, used, covariance)

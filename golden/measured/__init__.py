@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .check import Checked, Integers, check
 from .columns import Calibrated, calibrate, finish, fit_pairs
-from .drift import Rescaled, rescale
+from .drift import Rescaled, rescale, transfer
 from .limits import Limits
 from .pairs import Fitted, Pairs, Verdict
 
@@ -22,4 +22,5 @@ __all__ = [
     "finish",
     "fit_pairs",
     "rescale",
+    "transfer",
 ]

@@ -124,22 +124,31 @@ def calibrate(
         ValueError: arrays that do not fit; not for a column that cannot be calibrated: see ``verdicts``.
     """
     pairs = Pairs.of(config, codes, ideal)
-    return finish(config, pairs, fit_pairs(config, pairs, limits), wanted, allow_dead=allow_dead)
+    return finish(config, pairs, fit_pairs(config, pairs, limits), wanted, limits=limits, allow_dead=allow_dead)
 
 
 def finish(
-    config: NmpuConfig, pairs: Pairs, fitted: Fitted, wanted: Wanted | None = None, *, allow_dead: bool = False
+    config: NmpuConfig,
+    pairs: Pairs,
+    fitted: Fitted,
+    wanted: Wanted | None = None,
+    *,
+    limits: Limits | None = None,
+    allow_dead: bool = False,
 ) -> Calibrated:
-    """Integers of columns that are fitted, checked on ``pairs``; for the rest see :func:`calibrate`."""
+    """Integers of columns that are fitted, checked on ``pairs``; for the rest see :func:`calibrate`.
+
+    Raises:
+        ValueError: pairs that ``fitted`` knows nothing of: see :func:`golden.measured.transfer`.
+    """
     columns = pairs.columns
+    if fitted.good.shape != (pairs.vectors, columns):
+        raise ValueError(f"{pairs.vectors} vectors of {columns} columns are not those of the fit; transfer would do")
     wanted = wanted or Wanted(np.ones(columns), np.zeros(columns))
-    for name, one in (("gain", wanted.gain), ("offset", wanted.offset)):
-        if np.shape(one) != (columns,) or not np.isfinite(one).all():
-            raise ValueError(f"the wanted {name} of shape {np.shape(one)} is not {columns} finite numbers")
+    _check_wanted(wanted, columns)
     layer, verdicts = first_stage(config, wanted), list(fitted.verdicts)
     second, third = second_stage(layer)
-    if not (np.isfinite(second).all() and np.isfinite(third).all()):
-        raise ValueError("the batch norm must be finite, its variance positive")
+    _overflowing(config, pairs, wanted.folded(), (limits or Limits()).clipped, verdicts)
     still = _level(pairs, fitted) if allow_dead else np.zeros(columns, np.bool_)
     gain = np.where(still, 0.0, layer.gain * fitted.gain)
     offset = layer.gain * np.where(still, fitted.middle, fitted.offset) + layer.offset
@@ -159,6 +168,24 @@ def finish(
         verdicts=tuple(verdicts),
         refused=tuple(int(n) for n in np.flatnonzero(~_served(verdicts, still))),
     )
+
+
+def _check_wanted(wanted: Wanted, columns: int) -> None:
+    for name, one in (("gain", wanted.gain), ("offset", wanted.offset)):
+        if np.shape(one) != (columns,) or not np.isfinite(one).all():
+            raise ValueError(f"the wanted {name} of shape {np.shape(one)} is not {columns} finite numbers")
+    if not all(np.isfinite(one).all() for one in second_stage(wanted)):
+        raise ValueError("the batch norm must be finite, its variance positive")
+
+
+def _overflowing(config: NmpuConfig, pairs: Pairs, plain: Wanted, limit: float, verdicts: list[Verdict]) -> None:
+    """Columns of whose ideal results too many are beyond the output are saturated, unless they are worse."""
+    out, ideal = config.output.format, pairs.sums() * plain.gain + plain.offset
+    beyond = ((ideal >= out.high + 0.5) | (ideal < out.low - 0.5)).mean(axis=0)
+    for n in np.flatnonzero(beyond > limit):
+        if verdicts[n] == FINE:
+            why = f"{beyond[n]:.0%} of its ideal results are beyond {out} ({out.low}..{out.high})"
+            verdicts[n] = Verdict("saturated", f"{why}; a larger output LSB would do")
 
 
 def _served(verdicts: list[Verdict], still: Bools) -> Bools:

@@ -13,7 +13,7 @@ from nmpu_hdl.config import NmpuConfig
 from ..robust import CUT, Regression, regress
 from .pairs import Fitted, Pairs
 
-__all__ = ["Each", "Rescaled", "rescale"]
+__all__ = ["Each", "Rescaled", "rescale", "transfer"]
 
 Floats = NDArray[np.floating[Any]]
 Bools = NDArray[np.bool_]
@@ -87,7 +87,7 @@ def rescale(
     else:
         factor, error = _common(then, now, use, each, earlier.gain.shape[1:])
     factor, error = np.where(earlier.fine, factor, 1.0), np.where(earlier.fine, error, 0.0)
-    fitted = _of(config, earlier.scaled(factor), pairs)
+    fitted = transfer(config, earlier.scaled(factor), pairs)
     return Rescaled(fitted, factor, error, np.where(known, own.slopes[:, 0], np.nan))
 
 
@@ -143,8 +143,8 @@ def _rows(array: NDArray[Any], columns: int) -> NDArray[Any]:
     return np.ascontiguousarray(array.reshape(-1, columns).T)
 
 
-def _of(config: NmpuConfig, fitted: Fitted, pairs: Pairs) -> Fitted:
-    """The same with what is known of the new pairs: which are good, and the means."""
+def transfer(config: NmpuConfig, fitted: Fitted, pairs: Pairs) -> Fitted:
+    """The same gains and offsets with what is known of other pairs: which are good, and what their mean codes are."""
     values = pairs.values(config)
     off = np.abs(fitted.predict(values) - pairs.sums())
     spread = np.maximum(fitted.spread, 1.4826 * np.median(off, axis=0))

@@ -105,10 +105,11 @@ def _verdict(found: Regression, k: int, about: tuple[float, float], idle: Bools,
         return Verdict("undetermined", "its ideal results are all the same; vectors that differ there would do")
     slopes, covariance, rounding = found.slopes[k], found.covariance[k], step**2 / 12
     moving = np.diagonal(covariance) >= 4 * rounding
-    if not moving.any() or (idle.all() and _apart(covariance, moving, rounding)):
+    apart = _apart(covariance, moving, rounding)
+    if not moving.any() or (idle.all() and apart):
         return Verdict("dead", "its codes do not follow the ideal results")
     noise = max(rounding, found.scale[k] ** 2 / max((slopes**2).sum(), 1e-300))
-    if not _apart(covariance, np.diagonal(covariance) >= 4 * noise, noise):
+    if not (apart and _apart(covariance, np.diagonal(covariance) >= 4 * noise, noise)):
         return Verdict(
             "undetermined", "its counts rise and fall together, or in their noise; ideal sums a count would do"
         )

@@ -24,6 +24,7 @@ class Limits:
         saturated: share of vectors with a clipped code, above which it is.
         outliers: share of outliers, likewise; the fit is made for 0.3.
         residual: what remains of the ideal sums' standard deviation, likewise; noise of a good array is below 0.1.
+        clipped: share of the ideal results beyond the output's range, likewise; 1: that is as it may be.
 
     Raises:
         ValueError: what is not a share of 0 to 1.
@@ -32,11 +33,12 @@ class Limits:
     saturated: float = 0.1
     outliers: float = 0.35
     residual: float = 0.5
+    clipped: float = 1.0
 
     def __post_init__(self) -> None:
-        for name in ("saturated", "outliers", "residual"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"the limit of {name} = {getattr(self, name)} is no share; 0 to 1 would do")
+        for name, value in vars(self).items():
+            if not 0 <= value <= 1:
+                raise ValueError(f"the limit of {name} = {value} is no share; 0 to 1 would do")
 
 
 def measurable(vectors: int, limits: Limits, clipped: float, used: int, inliers: int, need: int) -> Verdict | None:

@@ -31,18 +31,18 @@ def unreachable(config: NmpuConfig, gain: Floats, offset: Floats, batch_norm: Ba
         offset: (columns,), output LSB.
         batch_norm: (columns,) each, for the second affine stage; None: there is none, or it is an identity.
     """
-    found: dict[int, str] = {}
-    if batch_norm is not None:
-        for name, values, form in zip(
-            ("norm.scale", "norm.offset"), batch_norm.affine(), (config.norm.scale, config.norm.offset), strict=True
-        ):
-            found |= _outside(config, values, form, name, "batch norm")
-    found = _outside(config, offset, config.offset.format, "offset.format", "offset") | found
-    for block in gain[::-1]:
+    gains: dict[int, str] = {}
+    for block in gain:
         for count, values in enumerate(block):
             what = f"gain of count {'pn'[count]}" if len(block) == 2 else "gain"
-            found = _gains(config, values, what) | found
-    return dict(sorted(found.items()))
+            gains = _gains(config, values, what) | gains
+    parts = [gains, _outside(config, offset, config.offset.format, "offset.format", "offset")]
+    if batch_norm is not None:
+        scale, added = batch_norm.affine()
+        parts.append(_outside(config, scale, config.norm.scale, "norm.scale", "batch norm's gain"))
+        parts.append(_outside(config, added, config.norm.offset, "norm.offset", "batch norm's offset"))
+    wrong = sorted({column for part in parts for column in part})
+    return {column: "; ".join(part[column] for part in parts if column in part) for column in wrong}
 
 
 def _outside(config: NmpuConfig, values: Floats, form: Format, field: str, what: str) -> dict[int, str]:
@@ -86,7 +86,7 @@ def _gains(config: NmpuConfig, values: Floats, what: str) -> dict[int, str]:
             continue
         edge = high if value > 0 else -low
         shift = least - math.ceil(math.log2(abs(value) / edge) + 1e-9)
-        would = f"shift.min = {shift}" if shift >= -8 else "a larger output LSB"
+        would = f"shift.min = {shift} or a larger output LSB" if shift >= -8 else "a larger output LSB"
         found[int(n)] = (
             f"{what} {value:.6g} is above the {edge:.4g} that {form} has at shift.min = {least}; {would} would do"
         )
