@@ -144,12 +144,20 @@ def write_params(config: NmpuConfig, image: list[int], mapped: Sequence[Mapped])
 
 
 def _gained(config: NmpuConfig, layer: Layer) -> float:
-    """What rounding adds on average to a sum whose fraction bits are few, output LSB."""
-    settings = layer.settings
-    if layer.sum_out or settings.rounding in (Rounding.FLOOR, Rounding.HALF_EVEN) or config.norm.kind == "affine":
-        # Sums are not rounded; floor is meant to lose its half; ties to even go both ways; a norm's cut takes it back.
+    """What rounding adds on average to a sum whose fraction bits are few, output LSB; floor takes away."""
+    settings, affine = layer.settings, config.norm.kind == "affine"
+    if layer.sum_out:
         return 0.0
-    return 2.0 ** -(max(config.derived.total.fraction, -(settings.residual or 0)) + 1)
+    # The second stage's own cut to guard bits takes half of such a bit.
+    taken = 2.0 ** -(config.guard + 1) if affine else 0.0
+    fraction = config.guard if affine else config.derived.total.fraction
+    step = 2.0 ** -max(fraction, -(settings.residual or 0))
+    if settings.rounding is Rounding.FLOOR:
+        return (step - 1) / 2 - taken
+    up = settings.rounding is Rounding.HALF_UP
+    if up or (settings.rounding is Rounding.HALF_AWAY and settings.activation is Activation.RELU):
+        return (step / 2 if step < 1 else 0) - taken
+    return -taken
 
 
 def _blocks(
@@ -164,7 +172,11 @@ def _blocks(
     offset = plain.offset
     for gain, line in zip(gains, lines, strict=True):
         offset = offset - (sign * gain * line.intercept).sum(axis=0)
-    put_back = len(lines) * half - gained
+    put_back = len(lines) * half
+    if norm is None:
+        put_back -= gained
+    else:
+        norm = norm._replace(beta=np.asarray(norm.beta, np.float64) - gained)
     offsets = [np.zeros_like(offset)] * (len(lines) - 1) + [offset + put_back]
     blocks = [quantize(config, gain, one, norm) for gain, one in zip(gains, offsets, strict=True)]
     second, third = norm.affine() if norm is not None else (np.ones_like(offset), np.zeros_like(offset))
@@ -172,8 +184,8 @@ def _blocks(
     error = np.abs(sum(block.offset - added for block in blocks) + added - (offset + put_back) * second - third)
     for block, gain in zip(blocks, gains, strict=True):
         error = error + np.abs(block.gain - gain * second).sum(axis=0) * reach
-    cut = max(put_back, 2 * half * len(lines) - put_back)
-    return blocks, error + cut * np.abs(used) + (2 * half if config.norm.kind == "affine" else 0)
+    cut = max(put_back, 2 * half * len(lines) - put_back) * np.abs(used)
+    return blocks, error + cut + (2 * half + abs(gained) if config.norm.kind == "affine" else 0)
 
 
 def _second_stage(config: NmpuConfig, params: Params) -> tuple[Floats, Floats]:
