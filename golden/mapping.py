@@ -113,10 +113,11 @@ def map_layer(
     width, base, operand = len(wanted.gain), template.base, config.derived.operand
     largest = max(-operand.low, operand.high) * 2.0**-operand.fraction if reach is None else reach
     groups = parts(width, min(most or width, config.array.columns))
+    gained = _gained(config, template, wanted.batch_norm is not None)
     found: list[Mapped] = []
     for number, columns in enumerate(groups, place + 1):
         some = [Line(line.slope[:, columns], line.intercept[:, columns]) for line in lines]
-        blocks, error = _blocks(config, wanted.of(columns), some, largest, _gained(config, template))
+        blocks, error = _blocks(config, wanted.of(columns), some, largest, gained)
         settings = replace(
             template.settings, columns=columns.stop - columns.start, offset_shift=blocks[-1].offset_shift
         )
@@ -143,21 +144,19 @@ def write_params(config: NmpuConfig, image: list[int], mapped: Sequence[Mapped])
         place_params(config, image, one.layer.base, one.params, one.layer.settings.columns)
 
 
-def _gained(config: NmpuConfig, layer: Layer) -> float:
+def _gained(config: NmpuConfig, layer: Layer, normed: bool) -> float:
     """What rounding adds on average to a sum whose fraction bits are few, output LSB; floor takes away."""
-    settings, affine = layer.settings, config.norm.kind == "affine"
+    settings, affine, sums = layer.settings, config.norm.kind == "affine", config.derived.total.fraction
     if layer.sum_out:
         return 0.0
-    # The second stage's own cut to guard bits takes half of such a bit.
-    taken = 2.0 ** -(config.guard + 1) if affine else 0.0
-    fraction = config.guard if affine else config.derived.total.fraction
-    step = 2.0 ** -max(fraction, -(settings.residual or 0))
+    # The second stage's own cut to guard bits; of an identity, what the sum has more of them.
+    taken = (2.0 ** -(config.guard + 1) - (0 if normed else 2.0 ** -(sums + 1))) if affine else 0.0
+    step = 2.0 ** -max(config.guard if affine else sums, -(settings.residual or 0))
     if settings.rounding is Rounding.FLOOR:
         return (step - 1) / 2 - taken
-    up = settings.rounding is Rounding.HALF_UP
-    if up or (settings.rounding is Rounding.HALF_AWAY and settings.activation is Activation.RELU):
-        return (step / 2 if step < 1 else 0) - taken
-    return -taken
+    low = {Activation.RELU: 0, Activation.CLIP: settings.clip_low}.get(settings.activation, -1)
+    up = settings.rounding is Rounding.HALF_UP or (settings.rounding is Rounding.HALF_AWAY and low >= 0)
+    return (step / 2 if up and step < 1 else 0) - taken
 
 
 def _blocks(

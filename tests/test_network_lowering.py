@@ -25,7 +25,7 @@ from golden.network import (
     values,
 )
 from golden.network.lowering import viewed
-from golden.network.planning import stage_rows, windowed
+from golden.network.rows import stage_rows, windowed
 
 from .staged_network import images, staged_network
 

@@ -119,14 +119,19 @@ def test_devices_that_are_not_ours() -> None:
     config = load(preset_name="paper", settings=SETTINGS)
     made = plan(staged_network(), images(64), config)
     tile = fitted(config, made)
-    held = {s.stage.conv.name: s.stage.conv.weight * 0.8 for s in made.stages if s.stage.conv is not None}
-    weak = deploy(made, build_arrays(made, tile, Analog(), 1, programmed=held), tile)
-    same = {name: weight / 0.8 for name, weight in held.items()}
-    full = deploy(made, build_arrays(made, tile, Analog(), 1, programmed=same), tile)
-    ratio = weak.stages[0].gains / full.stages[0].gains
-    np.testing.assert_allclose(ratio, 1.25, rtol=0.02)
+    wanted = {s.stage.conv.name: s.stage.conv.weight for s in made.stages if s.stage.conv is not None}
+    held = {name: weight * np.where(np.arange(weight.shape[3]) == 1, 0.8, 1.0) for name, weight in wanted.items()}
+    weak, full = (
+        deploy(made, build_arrays(made, tile, Analog(), 1, programmed=one), tile).stages[0].gains
+        for one in (held, wanted)
+    )
+    ratio = (weak / full)[0]  # the converters' range is set anew, for all columns
+    np.testing.assert_allclose(ratio[:, 1] / ratio[:, 0], 1.25, rtol=0.02)
+    np.testing.assert_allclose(ratio[:, 2:] / ratio[:, :1], 1.0, rtol=0.02)
     with pytest.raises(ValueError, match=r"node stem: programmed weights \(1,\) are not \(3, 3, 3, 4\)"):
         build_arrays(made, tile, Analog(), 1, programmed={"stem": np.ones(1)})
+    with pytest.raises(ValueError, match="programmed weights of steam, which is no convolution of small"):
+        build_arrays(made, tile, Analog(), 1, programmed={"steam": np.ones(1)})
 
 
 def test_equal_seeds_give_equal_integers() -> None:

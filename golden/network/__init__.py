@@ -1,9 +1,11 @@
 """A whole network on analog arrays and the unit: what it means, its integers, and its results bit by bit."""
 
-from .arrays import ROWS, Arrays, Block, Calibration, StageArrays, build_arrays
+from .arrays import ROWS, Arrays, Calibration, build_arrays
+from .blocks import Block, StageArrays
 from .deploying import Deployed, DeployedStage, deploy, fitted
-from .graph import INPUT, Add, Clip, Conv, Flatten, Grid, Network, Node, Norm, Pool, Shortcut, shapes, values
+from .graph import INPUT, Network, shapes, values
 from .lowering import Lowered, Stage, Taken, lower
+from .nodes import Add, Clip, Conv, Flatten, Grid, Node, Norm, Pool, Shortcut
 from .planning import Plan, Planned, plan
 from .running import Given, Outcome, Post, StageError, codes_of, run
 

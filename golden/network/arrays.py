@@ -19,10 +19,11 @@ from nmpu_hdl.config import NmpuConfig
 from ..analog import Analog, program_array, read_array
 from ..line import Line
 from ..slicing import parts
+from .blocks import Block, StageArrays, phased
 from .fitting import counts_fit, joint_fit
 from .planning import Plan, Planned
 
-__all__ = ["ROWS", "Arrays", "Block", "Calibration", "StageArrays", "build_arrays", "to_counts"]
+__all__ = ["ROWS", "Arrays", "Calibration", "build_arrays"]
 
 Floats: TypeAlias = NDArray[np.floating[Any]]
 
@@ -32,54 +33,11 @@ ROWS = 256
 Calibration = Literal["counts", "joint", "none"]
 """How counts are calibrated: a line a count, both counts together to the result, or by the design alone."""
 
+_CLIPPED = 0.5
+"""Share of a column's counts at the end of the range from which it is refused."""
+
 _HEADROOM = 0.98
-"""Share of the largest count that the largest sum of the calibration images makes in a converter of the middle gain."""
-
-
-@dataclass(frozen=True, eq=False)
-class Block:
-    """A row block of a stage, on an array of its own.
-
-    Attributes:
-        rows: of the stage's.
-        matrix: float32 (rows, counts * columns), counts for each unit of an input's code; with inputs of both signs
-            and two counts (2 * rows, counts * columns), the second half for the magnitudes of those below 0.
-        offset: float32 (counts * columns), counts.
-        line: what codes' values are of the sums of codes times weights, (counts, columns).
-    """
-
-    rows: slice
-    matrix: NDArray[np.float32]
-    offset: NDArray[np.float32]
-    line: Line
-
-    def counts(self, rows: NDArray[np.float32], low: int, high: int) -> NDArray[np.float32]:
-        """What the converters give, whole numbers (vectors, counts * columns).
-
-        Args:
-            rows: (vectors, rows of the stage) codes of the inputs.
-            low, high: the least and the largest count.
-        """
-        x = rows[:, self.rows]
-        if len(self.matrix) != x.shape[1]:
-            x = np.concatenate([np.maximum(x, 0), np.maximum(-x, 0)], axis=1)
-        y = x @ self.matrix
-        y += self.offset
-        np.rint(y, out=y)
-        return np.clip(y, low, high, out=y)
-
-
-@dataclass(frozen=True, eq=False)
-class StageArrays:
-    """The arrays of a stage.
-
-    Attributes:
-        flip: (columns,) -1 where a column is stored negated (in a pass: where its two counts are exchanged), else 1.
-        blocks: its row blocks; none in a pass.
-    """
-
-    flip: Floats
-    blocks: tuple[Block, ...]
+"""Share of the largest count that the calibration vectors reach in an array; what exceeds them a little still fits."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +80,8 @@ def build_arrays(
             convolution and of its shape; those stages have the converters of ``analog`` and none of its devices' noise.
 
     Raises:
-        ValueError: codes that are no converter's, or programmed weights of another shape.
+        ValueError: codes that are no converter's, programmed weights of another shape or of no convolution, or a
+            column whose converter is nearly always at an end of its range; all with the stage.
     """
     form, counts = config.codes.format, config.codes.counts
     if config.codes.source != "counts" or form.signed != (counts == 1) or config.derived.floating:
@@ -131,28 +90,14 @@ def build_arrays(
             f"{config.arithmetic.kind}: networks need counts, two unsigned or a signed one, in fixed point"
         )
     made = replace(analog, bits=form.width, counts=counts)
+    unknown = set(programmed or {}) - {one.stage.conv.name for one in plan.stages if one.stage.conv is not None}
+    if unknown:
+        raise ValueError(f"programmed weights of {min(unknown)}, which is no convolution of {plan.network.name}")
     stages = []
     for k, one in enumerate(plan.stages):
         maker = _Maker(made, np.random.default_rng([seed, k]), seconds, calibration, form.step)
         stages.append(_stage(plan, one, maker, programmed or {}))
     return Arrays(made, seed, seconds, tuple(stages))
-
-
-def to_counts(y: NDArray[Any], counts: int, flip: Floats, left: int) -> NDArray[np.int16]:
-    """What a pass is given instead of converters' counts: the results themselves, ``left`` bits further up.
-
-    Args:
-        y: (vectors, columns) results of an earlier stage.
-        counts: of a column.
-        flip: (columns,) -1 where the two counts are exchanged.
-        left: from :func:`golden.network.planning.pass_shift`.
-
-    Returns:
-        (vectors, 1, counts, columns).
-    """
-    signed = (y.astype(np.int16) << left) * flip.astype(np.int16)
-    both = [np.maximum(signed, 0), np.maximum(-signed, 0)] if counts == 2 else [signed]
-    return np.stack(both, axis=1)[:, None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,21 +122,28 @@ class _Maker:
         """
         analog = self.analog
         largest = np.abs(weights).max(axis=0)
-        largest[largest == 0] = 1.0
+        # A column without weights is scaled as the finest one: its gain is not to cost the others their shift.
+        largest[largest == 0] = largest[largest > 0].min(initial=largest.max() or 1.0)
         ideal = _sides(codes, weights / largest)
         if analog.counts == 1:
             ideal = ideal[:, :1] - ideal[:, 1:]
-        full_scale = max(float(np.abs(ideal).max()), 1e-9) / _HEADROOM
-        crossbar = program_array(self.rng, analog, weights / largest, 1.0, full_scale)
+        reach = max(float(np.abs(ideal).max()), 1e-9)
+        crossbar = program_array(self.rng, analog, weights / largest, 1.0, reach)
         seen = read_array(self.rng, crossbar, self.seconds)
         if held is not None:
             seen = np.stack([np.maximum(held, 0), np.maximum(-held, 0)]) / largest * analog.g_max
         matrix = _matrix(analog, seen, crossbar.gain, signed)
-        nominal = analog.span[1] / full_scale
+        # The range of an array's converters is set by what they are given, as on a chip: by the calibration vectors.
+        tuned = _HEADROOM * analog.span[1] / max(float(np.abs(phased(codes, matrix) @ matrix).max()), 1e-9)
+        matrix, nominal = matrix * tuned, analog.span[1] / reach * tuned
         design = Line.exact(analog.counts, len(largest), nominal)
-        made = Block(rows, matrix.astype(np.float32), crossbar.offset.reshape(-1).astype(np.float32), design)
+        # On this grid float32 sums are exact, so that neither the order of additions nor the batch matters.
+        step = 2.0 ** (analog.bits + 2 - 24)
+        matrix, offset = (np.rint(one / step) * step for one in (matrix, crossbar.offset.reshape(-1)))
+        made = Block(rows, matrix.astype(np.float32), offset.astype(np.float32), design)
         alone = replace(made, rows=slice(None))
         measured = alone.counts(codes.astype(np.float32), *analog.span).reshape(ideal.shape).astype(np.float64)
+        _check_range(measured, analog.span)
         line = self._line(design, ideal, measured, nominal)
         return replace(made, line=Line(line.slope * self.step / largest, line.intercept * self.step))
 
@@ -214,11 +166,26 @@ def _stage(plan: Plan, planned: Planned, maker: _Maker, programmed: Mapping[str,
     span = plan.span_of(stage.source.stage)
     codes = np.clip(np.rint(planned.rows / plan.lsb_of(stage.source.stage)), *span).astype(np.float64)
     found = None if held is None else held.reshape(weights.shape).astype(np.float64) * flip
-    blocks = tuple(
-        maker.block(rows, weights[rows], None if found is None else found[rows], codes[:, rows], span[0] < 0)
-        for rows in parts(len(weights), ROWS)
-    )
-    return StageArrays(flip, blocks)
+    blocks = []
+    for rows in parts(len(weights), ROWS):
+        try:
+            own = None if found is None else found[rows]
+            blocks.append(maker.block(rows, weights[rows], own, codes[:, rows], span[0] < 0))
+        except ValueError as error:
+            raise ValueError(f"stage {stage.name}, rows {rows.start}..{rows.stop - 1}: {error}") from error
+    return StageArrays(flip, tuple(blocks))
+
+
+def _check_range(measured: Floats, span: tuple[int, int]) -> None:
+    """Refuse columns whose counts say nothing: :data:`_CLIPPED` of them or more are at the end of the range."""
+    ends = measured >= span[1] if span[0] == 0 else (measured <= span[0]) | (measured >= span[1])
+    clipped = ends.mean(axis=0).max(axis=0)
+    bad = np.flatnonzero(clipped >= _CLIPPED)
+    if bad.size:
+        raise ValueError(
+            f"the converter of column {bad[0]} is at the end of its range for {clipped[bad[0]]:.0%} of the calibration "
+            f"vectors; {bad.size} column{'s' if bad.size > 1 else ''} so; weaker devices would do"
+        )
 
 
 def _sides(codes: Floats, weights: Floats) -> Floats:

@@ -18,13 +18,19 @@ from nmpu_hdl.settings import PassSettings
 from ..line import Line
 from ..mapping import Mapped, Wanted, map_layer, write_params
 from ..params import Params
-from .arrays import ROWS, Arrays, StageArrays
+from ..slicing import parts
+from .arrays import ROWS, Arrays
+from .blocks import StageArrays
 from .lowering import Stage
-from .planning import Plan, Planned, pass_shift
+from .planning import Plan, Planned
+from .rows import pass_shift
 
 __all__ = ["Deployed", "DeployedStage", "deploy", "fitted"]
 
 Floats: TypeAlias = NDArray[np.floating[Any]]
+
+_MOST_POOLED = 1024
+"""Pixels of a window that a tile may have."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +96,7 @@ class Deployed:
         return dict(enumerate(one.layer for stage in self.stages for one in stage.mapped))
 
 
-def fitted(config: NmpuConfig, plan: Plan, *, rows: int = ROWS) -> NmpuConfig:
+def fitted(config: NmpuConfig, plan: Plan) -> NmpuConfig:
     """The configuration with a tile that holds the network, and no more of it than that needs; a tile stays as it is.
 
     Formats, lanes and columns stay.  The tile can hand sums on, so that the network's result is not rounded to an
@@ -101,11 +107,18 @@ def fitted(config: NmpuConfig, plan: Plan, *, rows: int = ROWS) -> NmpuConfig:
     """
     if config.derived.tiled:
         return config
-    stages = [one.stage for one in plan.stages]
-    blocks = [max(-(-stage.rows // rows), 1) for stage in stages]
-    slots = sum(count * -(-stage.columns // config.array.lanes) for stage, count in zip(stages, blocks, strict=True))
+    stages, lanes = [one.stage for one in plan.stages], config.array.lanes
+    blocks = [max(-(-stage.rows // ROWS), 1) for stage in stages]
+    groups = [parts(stage.columns, min(stage.columns, config.array.columns)) for stage in stages]
+    slots = sum(
+        count * sum(-(-(one.stop - one.start) // lanes) for one in some)
+        for some, count in zip(groups, blocks, strict=True)
+    )
     powers = [one.residual for one in plan.stages if one.residual is not None]
-    window = max(int(np.prod(stage.window)) for stage in stages)
+    widest = max(stages, key=lambda stage: int(np.prod(stage.window)))
+    window = int(np.prod(widest.window))
+    if window > _MOST_POOLED:
+        raise ValueError(f"stage {widest.name} pools {window} pixels; tile.pool holds {_MOST_POOLED}")
     tile: dict[str, Any] = {
         "kind": "axi",
         "chain": 2,
@@ -113,7 +126,7 @@ def fitted(config: NmpuConfig, plan: Plan, *, rows: int = ROWS) -> NmpuConfig:
         "residual": bool(powers),
         "pool": window if window > 1 else 0,
         "sets": -(-slots // config.array.slots),
-        "descriptors": sum(-(-stage.columns // config.array.columns) for stage in stages),
+        "descriptors": sum(map(len, groups)),
     }
     if powers:
         tile |= {"residual_left": max(0, *powers), "residual_right": -min(0, *powers)}
@@ -155,7 +168,8 @@ def _stage(
     wanted = Wanted(np.abs(stage.gain) * ratio, stage.offset / planned.lsb)
     lines: Sequence[Line] = [block.line for block in own.blocks]
     if not lines:
-        lines = [Line.exact(config.codes.counts, stage.columns, config.codes.format.step * 2.0 ** pass_shift(config))]
+        left = pass_shift(config, plan.span_of(stage.source.stage))
+        lines = [Line.exact(config.codes.counts, stage.columns, config.codes.format.step * 2.0**left)]
     follows = None if last else place + -(-stage.columns // config.array.columns)
     template = replace(
         _template(config, planned, base, last and config.tile.chain > 1 and _plain(stage)), next=follows, interrupt=last

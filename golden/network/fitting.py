@@ -16,6 +16,9 @@ Floats: TypeAlias = NDArray[np.floating[Any]]
 _LEAST = 0.2
 """A slope below this share of the design's is of a column that gives nothing to fit: it gets the design's."""
 
+_FEW = 10
+"""Vectors below which a line a count, of fewer numbers, is the better one."""
+
 _RIDGE = 1e-4
 """Weight of the design in the joint fit, relative to the measurements': it decides only what they leave open."""
 
@@ -46,7 +49,7 @@ def joint_fit(ideal: Floats, measured: Floats, nominal: float, span: tuple[int, 
     Noise of the devices that both counts see is taken out in part, as a line a count cannot.  Arguments as
     :func:`counts_fit`; ``c`` is in the intercept of the first count.
     """
-    if ideal.shape[1] == 1:
+    if ideal.shape[1] == 1 or len(ideal) < _FEW:
         return counts_fit(ideal, measured, nominal, span)
     use = _inside(measured, span).all(axis=1, keepdims=True)
     number = np.maximum(use.sum(axis=0), 1)

@@ -15,6 +15,9 @@ __all__ = ["floating"]
 Floats: TypeAlias = NDArray[np.floating[Any]]
 Ints: TypeAlias = NDArray[np.integer[Any]]
 
+_WHOLE = 2048
+"""Up to here binary16 holds all whole numbers."""
+
 _BLOCK = 1 << 14
 """Results worked on at a time, as in golden.model."""
 
@@ -69,7 +72,8 @@ def _float32(codes: Ints, gains: Floats, offset: Floats, residual: Ints | None, 
 
 def _binary16(codes: Ints, gains: Floats, offset: Floats, residual: Ints | None, power: float) -> Floats:
     a = np.broadcast_to(rounded(offset.astype(np.float64)), (len(codes), len(offset)))
+    held = codes if np.abs(codes).max(initial=0) <= _WHOLE else rounded(codes.astype(np.float64))
     for block, gain in enumerate(rounded(gains.astype(np.float64))):
         for count, one in enumerate(gain):
-            a = fused(codes[:, block, count], one, a)
+            a = fused(held[:, block, count], one, a)
     return a if residual is None else fused(residual, power, a)

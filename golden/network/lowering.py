@@ -14,7 +14,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from .graph import INPUT, Add, Clip, Conv, Flatten, Grid, Network, Node, Norm, Pool, Shape, Shortcut, shapes, sources
+from .graph import INPUT, Network, shapes
+from .nodes import Add, Clip, Conv, Flatten, Grid, Node, Norm, Pool, Shape, Shortcut, sources
 
 __all__ = ["Lowered", "Stage", "Taken", "lower", "viewed"]
 
@@ -161,7 +162,8 @@ class _Lowering:
         if isinstance(node, Pool) and flat:
             return replace(before, name=node.name, pool=node)
         if isinstance(node, Grid) and flat and before.grid is None:
-            return replace(named, grid=node)
+            low, high = node.low * node.lsb, node.high * node.lsb
+            return replace(named, low=max(before.low, low), high=min(before.high, high), grid=node)
         return None
 
     def _grown_pass(self, node: Norm | Clip | Pool | Grid) -> Stage:
@@ -182,7 +184,10 @@ class _Lowering:
         if earlier.stage == INPUT:  # residuals come from results; what is given comes as codes
             later, earlier = earlier, later
         if earlier.stage == INPUT:
-            raise ValueError(f"node {node.name} adds the input to itself; a batch norm of gain 2 would do")
+            raise ValueError(
+                f"node {node.name} adds the input to itself, and residuals are results of stages; a convolution "
+                f"or batch norm before it would do"
+            )
         made = self._stage(node, node.first, *_same(self._shapes[node.name][2]))
         return replace(made, source=later, shape=self._shapes[node.name], residual=earlier)
 

@@ -7,7 +7,7 @@ Where a stage adds a residual, the two LSBs are powers of two of each other, as 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,24 +15,23 @@ from numpy.typing import NDArray
 from nmpu_hdl.config import NmpuConfig
 from nmpu_hdl.formats import Format
 
-from .graph import INPUT, Network, patches, values
-from .lowering import Lowered, Stage, lower, viewed
+from .graph import INPUT, Network
+from .lowering import Lowered, Stage, lower
+from .rows import pass_shift
+from .sampling import Seen, sampled
 
-__all__ = ["Plan", "Planned", "Wished", "input_format", "pass_shift", "plan", "stage_rows", "windowed"]
+__all__ = ["Plan", "Planned", "plan"]
 
 Floats: TypeAlias = NDArray[np.floating[Any]]
 
-_BATCH = 32
-"""Images whose values are held at a time."""
-
-_VALUES = 4096
-"""Values of a batch and stage that the LSB is fitted to."""
-
-_VECTORS = 2048
-"""Vectors of a stage that its arrays are calibrated with."""
+_IMAGES = 256
+"""Images that the LSB of the input is fitted to."""
 
 _TRIED = np.exp2(-np.arange(0, 3.5, 1 / 16))
 """LSBs that are tried, of the one that holds the largest value."""
+
+_ALIGNED = 8
+"""Shifts that align a residual, where no tile says how many it has: as many as one may have."""
 
 _SLACK = 0.9
 """Share of the offset's range that the network's own offsets may take; the rest is for what arrays add."""
@@ -68,12 +67,14 @@ class Plan:
         lowered: the stages.
         stages: the same with their grids.
         lsb: of the input.
+        span: the least and the largest code of the input.
         form: of an activation.
     """
 
     lowered: Lowered
     stages: tuple[Planned, ...]
     lsb: float
+    span: tuple[int, int]
     form: Format
 
     @property
@@ -90,24 +91,9 @@ class Plan:
     def span_of(self, name: str) -> tuple[int, int]:
         """The least and the largest code of a stage's results, or of the input."""
         if name == INPUT:
-            form = input_format(self.form)
-            return form.low, form.high
+            return self.span
         stage = next(one.stage for one in self.stages if one.stage.name == name)
         return 0 if stage.low >= 0 else self.form.low, self.form.high
-
-
-class Wished(NamedTuple):
-    """What is seen of a stage on the calibration images: samples of its values before and behind pooling, the largest
-    magnitude behind it, and of the rows of its arrays."""
-
-    inner: Floats
-    outer: Floats
-    rows: Floats
-
-
-def input_format(form: Format) -> Format:
-    """Of the codes that the first arrays are given: as wide as an activation, signed as images are about their mean."""
-    return Format(True, form.width, 0)
 
 
 def plan(network: Network, images: NDArray[Any], config: NmpuConfig, seed: int = 0) -> Plan:
@@ -116,7 +102,8 @@ def plan(network: Network, images: NDArray[Any], config: NmpuConfig, seed: int =
     Args:
         network: the network.
         images: (images, height, width, channels) pixels, for calibration; a few hundred do.
-        config: of which ``output.format``, ``offset`` and the tile's alignment of residuals matter.
+        config: of which ``output.format``, ``offset`` and the tile's alignment of residuals matter; where there are
+            passes, ``codes``, ``scale`` and ``shift``, too.
         seed: of what is sampled.
 
     Raises:
@@ -127,97 +114,65 @@ def plan(network: Network, images: NDArray[Any], config: NmpuConfig, seed: int =
     if not len(images):
         raise ValueError("no calibration images; a few hundred would do")
     lowered = lower(network)
-    seen = _seen(lowered, images, np.random.default_rng(seed))
-    form = input_format(config.output.format)
-    first = network.prepared(images[: 8 * _BATCH]).reshape(-1)
-    lsb = lowered.grid.lsb if lowered.grid else _least_squares(first, form)
-    done = Plan(lowered, (), lsb, config.output.format)
+    _check(lowered, config)
+    rng = np.random.default_rng(seed)
+    seen = sampled(lowered, images, rng)
+    lsb, span = _input(lowered, images, config.output.format, rng)
+    done = Plan(lowered, (), lsb, span, config.output.format)
     for stage in lowered.stages:
-        done = replace(done, stages=(*done.stages, _planned(done, stage, seen[stage.name], config)))
+        try:
+            planned = _planned(done, stage, seen[stage.name], config)
+        except ValueError as error:
+            raise ValueError(f"stage {stage.name}: {error}") from error
+        done = replace(done, stages=(*done.stages, planned))
     return done
 
 
-def pass_shift(config: NmpuConfig) -> int:
-    """Bits by which a pass's codes are shifted left: as far as codes have room, so that its scales are like others'.
-
-    Raises:
-        ValueError: codes that do not hold activations.
-    """
-    codes, out = config.codes.format, config.output.format
-    room = [left for left in range(16) if out.high << left <= codes.high]
-    if config.codes.counts == 1:
-        room = [left for left in room if out.low << left >= codes.low]
-    if not room:
-        raise ValueError(
-            f"activations stand where codes of converters do, and codes.format = {codes} does not hold {out.low}.."
-            f"{out.high}; a format of {out.width} bits would do"
-        )
-    return room[-1]
-
-
-def stage_rows(stage: Stage, x: NDArray[Any]) -> NDArray[Any]:
-    """What the rows of a stage's arrays are given, (images * pixels, rows), pixels of a pooled window side by side.
-
-    Args:
-        stage: the stage.
-        x: (images, height, width, channels) results of what it takes, before views; codes or real.
-    """
-    taken = viewed(x, stage.source.views)
-    kernel = (1, 1) if stage.conv is None else stage.conv.weight.shape[:2]
-    stride, padding = ((1, 1), (0, 0)) if stage.conv is None else (stage.conv.stride, stage.conv.padding)
-    return windowed(stage, patches(taken, (kernel[0], kernel[1]), stride, padding)).reshape(
-        -1, np.prod(kernel) * taken.shape[3]
-    )
-
-
-def windowed(stage: Stage, pixels: NDArray[Any]) -> NDArray[Any]:
-    """(images, rows, columns, ...) in the order in which a stage computes pixels."""
-    high, wide = stage.window
-    if (high, wide) == (1, 1):
-        return pixels
-    images, rows, columns, *rest = pixels.shape
-    cut = pixels.reshape(images, rows // high, high, columns // wide, wide, *rest)
-    return cut.swapaxes(2, 3)
-
-
-def _seen(lowered: Lowered, images: NDArray[Any], rng: np.random.Generator) -> dict[str, Wished]:
-    """Samples of all stages."""
-    found: dict[str, list[Wished]] = {stage.name: [] for stage in lowered.stages}
-    batches = range(0, len(images), _BATCH)
-    for start in batches:
-        prepared = lowered.network.prepared(images[start : start + _BATCH])
-        given = values(lowered.network, prepared)
-        for stage in lowered.stages:
-            inner, outer = (_some(rng, given[name].reshape(-1), _VALUES) for name in (stage.inner, stage.name))
-            rows = stage_rows(stage, given[stage.source.stage])
-            found[stage.name].append(Wished(inner, outer, _some(rng, rows, -(-_VECTORS // len(batches)))))
-    return {name: Wished(*map(np.concatenate, zip(*some, strict=True))) for name, some in found.items()}
-
-
-def _some(rng: np.random.Generator, array: Floats, most: int) -> Floats:
-    """As many of the first axis, drawn without repeats; of values, the largest magnitude is among them."""
-    if len(array) <= most:
-        return array.copy()
-    chosen = np.sort(rng.choice(len(array), most, replace=False))
-    if array.ndim == 1:
-        chosen[0] = np.abs(array).argmax()
-    return array[chosen]
-
-
-def _planned(before: Plan, stage: Stage, seen: Wished, config: NmpuConfig) -> Planned:
+def _check(lowered: Lowered, config: NmpuConfig) -> None:
+    """Refuse results below 0 where activations have no sign."""
     form = config.output.format
-    try:
-        least = _least(before, stage, config)
-    except ValueError as error:
-        raise ValueError(f"stage {stage.name}: {error}") from error
+    if form.signed:
+        return
+    for stage in lowered.stages:
+        if stage.low < 0 and stage is not lowered.stages[-1]:
+            raise ValueError(
+                f"stage {stage.name} has results below 0, and output.format = {form}; a signed one would do"
+            )
+        if stage.residual is not None and stage.residual.stage == INPUT:
+            raise ValueError(
+                f"stage {stage.name} adds the input, which has a sign, and output.format = {form}; SQ would do"
+            )
+
+
+def _input(
+    lowered: Lowered, images: NDArray[Any], form: Format, rng: np.random.Generator
+) -> tuple[float, tuple[int, int]]:
+    """LSB and range of the codes that the first arrays are given: as wide as an activation, signed about the mean.
+
+    What a quantised network says of its input holds, but for an LSB that is coarser where that needs more bits.
+    """
+    grid = lowered.grid
+    if grid is None:
+        chosen = images[np.sort(rng.choice(len(images), min(len(images), _IMAGES), replace=False))]
+        given = Format(True, form.width, 0)
+        return _least_squares(lowered.network.prepared(chosen).reshape(-1), given), (given.low, given.high)
+    given = Format(grid.low < 0, form.width, 0)
+    coarser = _coarser(grid.low, grid.high, given)
+    return grid.lsb * coarser, (int(np.ceil(grid.low / coarser)), int(grid.high // coarser))
+
+
+def _coarser(low: int, high: int, form: Format) -> float:
+    """The power of two, at least 1, that codes have to be divided by to be of a format."""
+    return float(2.0 ** np.ceil(np.log2(max(high / form.high, low / form.low if low < 0 else 0, 1.0))))
+
+
+def _planned(before: Plan, stage: Stage, seen: Seen, config: NmpuConfig) -> Planned:
+    form = config.output.format
+    least = _least(before, stage, config)
     sample = _pooled(stage, seen)
     residual = None
     if stage.residual is not None:
-        held = before.lsb_of(stage.residual.stage)
-        powers = range(config.tile.residual_left, -config.tile.residual_right - 1, -1)
-        tried = held * np.exp2(-np.array([p for p in powers if held * 2.0**-p >= least] or [powers[-1]], np.float64))
-        wish = _best(sample, tried, form)
-        residual = int(np.round(np.log2(held / wish)))
+        residual, wish = _aligned(before.lsb_of(stage.residual.stage), sample, least, config)
     else:
         wish = max(_wish(stage, sample, form), least)
     if stage.pool is None or stage.pool.kind == "max":
@@ -228,7 +183,7 @@ def _planned(before: Plan, stage: Stage, seen: Wished, config: NmpuConfig) -> Pl
     return Planned(stage, wish, wish * 2.0**shift / window, residual, shift, seen.rows)
 
 
-def _pooled(stage: Stage, seen: Wished) -> Floats:
+def _pooled(stage: Stage, seen: Seen) -> Floats:
     """The values that the LSB is for: of a maximum those that are left, else those before pooling."""
     return seen.outer if stage.pool is not None and stage.pool.kind == "max" else seen.inner
 
@@ -237,8 +192,7 @@ def _wish(stage: Stage, sample: Floats, form: Format) -> float:
     """The LSB that the stage would have by itself."""
     if stage.grid is None:
         return _least_squares(sample, form)
-    coarser = max(stage.grid.high / form.high, stage.grid.low / min(form.low, -1), 1.0)
-    return float(stage.grid.lsb * 2.0 ** np.ceil(np.log2(coarser)))
+    return stage.grid.lsb * _coarser(stage.grid.low if form.signed else 0, stage.grid.high, form)
 
 
 def _least(before: Plan, stage: Stage, config: NmpuConfig) -> float:
@@ -248,8 +202,27 @@ def _least(before: Plan, stage: Stage, config: NmpuConfig) -> float:
     offsets = float(np.abs(stage.offset).max()) / room
     if stage.conv is not None:
         return offsets
-    gain = config.scale.format.high * config.scale.format.step * 2.0 ** (pass_shift(config) - config.shift.min)
+    left = pass_shift(config, before.span_of(stage.source.stage))
+    gain = config.scale.format.high * config.scale.format.step * 2.0 ** (left - config.shift.min)
     return max(offsets, float(np.abs(stage.gain).max()) * before.lsb_of(stage.source.stage) / gain)
+
+
+def _aligned(held: float, sample: Floats, least: float, config: NmpuConfig) -> tuple[int, float]:
+    """The power of two that a residual is multiplied by, and the LSB that follows: the one with the least error.
+
+    Raises:
+        ValueError: none that the tile can align is as coarse as offsets and scales need.
+    """
+    tile, tiled = config.tile, config.derived.tiled
+    left, right = (tile.residual_left, tile.residual_right) if tiled else (_ALIGNED, _ALIGNED)
+    powers = [power for power in range(left, -right - 1, -1) if held * 2.0**-power >= least]
+    if not powers:
+        needed = int(np.ceil(np.log2(least / held)))
+        raise ValueError(
+            f"its residual has to be shifted right by {needed} bits; tile.residual_right = {right} is less"
+        )
+    lsb = _best(sample, held * np.exp2(-np.array(powers, np.float64)), config.output.format)
+    return int(np.round(np.log2(held / lsb))), lsb
 
 
 def _least_squares(sample: Floats, form: Format) -> float:

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..layer import run_layer
-from .arrays import to_counts
+from .blocks import to_counts
 from .deploying import Deployed, DeployedStage
 from .floating import floating
 from .graph import INPUT, values
 from .lowering import viewed
-from .planning import input_format, pass_shift, stage_rows, windowed
+from .rows import pass_shift, stage_rows, windowed
 
 __all__ = ["Given", "Outcome", "Post", "StageError", "codes_of", "run"]
 
@@ -100,8 +100,13 @@ def run(deployed: Deployed, images: NDArray[Any], post: Post = "nmpu", *, errors
         images: (images, height, width, channels) pixels; some tens at a time are fastest.
         post: what follows the converters.  Activations are codes of ``output.format`` in any case.
         errors: compare each stage with the network in float32, which takes about as long again.
+
+    Raises:
+        ValueError: images of another shape than the network takes.
     """
     network, plan = deployed.plan.network, deployed.plan
+    if images.shape[1:] != network.shape:
+        raise ValueError(f"images of shape {images.shape[1:]} are not {network.shape} (height, width, channels)")
     prepared = network.prepared(images)
     wanted = values(network, prepared) if errors else {}
     results: dict[str, Ints] = {INPUT: _input(deployed, prepared)}
@@ -136,8 +141,7 @@ def _as_images(stage: DeployedStage, y: NDArray[Any], images: int) -> NDArray[An
 
 
 def _input(deployed: Deployed, prepared: Floats) -> Ints:
-    form = input_format(deployed.plan.form)
-    return np.clip(np.rint(prepared / deployed.plan.lsb), form.low, form.high).astype(np.int16)
+    return np.clip(np.rint(prepared / deployed.plan.lsb), *deployed.plan.span).astype(np.int16)
 
 
 def _given(deployed: Deployed, stage: DeployedStage, results: Mapping[str, Ints]) -> Given:
@@ -145,7 +149,8 @@ def _given(deployed: Deployed, stage: DeployedStage, results: Mapping[str, Ints]
     what, config = stage.planned.stage, deployed.config
     taken = results[what.source.stage]
     if what.conv is None:
-        codes = to_counts(stage_rows(what, taken), config.codes.counts, stage.arrays.flip, pass_shift(config))
+        left = pass_shift(config, deployed.plan.span_of(what.source.stage))
+        codes = to_counts(stage_rows(what, taken), config.codes.counts, stage.arrays.flip, left)
     else:
         rows = stage_rows(what, taken.astype(np.float32))
         codes = np.empty((len(rows), len(stage.arrays.blocks), config.codes.counts, what.columns), np.int16)
