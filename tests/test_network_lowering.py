@@ -112,3 +112,21 @@ def test_a_sum_after_a_sum_takes_a_pass() -> None:
     ]
     twice = lower(Network("n", (4, 4, 2), (Conv("a", INPUT, eye), Add("aa", "a", "a")))).stages
     assert [(s.name, s.source.stage, s.conv is None) for s in twice] == [("a", INPUT, False), ("aa", "a", True)]
+
+
+def test_grids_limit_what_they_are_of() -> None:
+    """A quantised network's grid from 0 on is its ReLU."""
+    rng = np.random.default_rng(1)
+    weight = rng.standard_normal((1, 1, 3, 3))
+    nodes = (
+        Grid("in", INPUT, 0.25, -4, 3),
+        Conv("a", "in", weight),
+        Grid("q", "a", 0.125, 0, 9),
+        Grid("q2", "q", 0.25, 0, 3),
+        Conv("b", "q2", weight),
+        Clip("c", "b", -2.0, 1.0),
+        Clip("d", "c", -1.0, 3.0),
+    )
+    lowered = lower(Network("n", (2, 2, 3), nodes))
+    assert [(s.name, s.low, s.high) for s in lowered.stages] == [("q", 0.0, 1.125), ("q2", 0.0, 0.75), ("d", -1.0, 1.0)]
+    assert lowered.grid == nodes[0]

@@ -11,7 +11,22 @@ import pytest
 
 import golden
 from golden import Analog, LayerInputs
-from golden.network import Deployed, Network, build_arrays, codes_of, deploy, fitted, plan, run
+from golden.network import (
+    INPUT,
+    Clip,
+    Conv,
+    Deployed,
+    Grid,
+    Network,
+    Norm,
+    Pool,
+    build_arrays,
+    codes_of,
+    deploy,
+    fitted,
+    plan,
+    run,
+)
 from golden.network.arrays import Calibration
 from golden.network.floating import floating
 from nmpu_hdl.presets import load
@@ -138,6 +153,95 @@ def test_equal_seeds_give_equal_integers() -> None:
     first, again, other = (deployed.__wrapped__(analog=Analog(), seed=seed) for seed in (1, 1, 2))
     assert first.image() == again.image()
     assert first.image() != other.image()
+
+
+def _network(*nodes: Any, shape: tuple[int, int, int] = (4, 4, 3)) -> Network:
+    return Network("n", shape, nodes)
+
+
+def _conv(name: str, source: str, inputs: int, outputs: int, kernel: int = 1) -> Conv:
+    rng = np.random.default_rng(len(name))
+    weight = rng.standard_normal((kernel, kernel, inputs, outputs)) / np.sqrt(inputs) / kernel
+    return Conv(name, source, weight, padding=(kernel // 2,) * 2)
+
+
+def _pixels(count: int, *shape: int) -> Any:
+    return np.random.default_rng(7).integers(0, 256, (count, *shape), dtype=np.uint8)
+
+
+def _deployed(network: Network, *settings: str, calibration: Any = None) -> Deployed:
+    config = load(preset_name="paper", settings=(*SETTINGS, *settings))
+    made = plan(network, _pixels(64, *network.shape) if calibration is None else calibration, config)
+    tile = fitted(config, made)
+    return deploy(made, build_arrays(made, tile, IDEAL, 1), tile)
+
+
+def _rms_of(network: Deployed, seed_images: Any) -> list[float]:
+    return [error.rms for error in run(network, seed_images, "fp32", errors=True).errors]
+
+
+def test_two_row_blocks_and_columns_in_uneven_groups() -> None:
+    """320 rows, 20 columns on an array of 8: three groups of 7, 7 and 6, each with two blocks."""
+    network = _network(_conv("wide", INPUT, 3, 32, 3), Clip("relu", "wide"), _conv("c", "relu", 320 // 10, 20, 3))
+    unit = _deployed(network)
+    assert [len(stage.mapped) for stage in unit.stages] == [4, 3]
+    assert unit.stages[1].layer.blocks == 2
+    ends = [layer.interrupt for layer in unit.descriptors.values()]
+    assert ends == [False] * 6 + [True]
+    exact, some = [], _pixels(2, 4, 4, 3)
+    for stage, given in zip(unit.stages, codes_of(unit, some), strict=True):
+        for part in stage.mapped:
+            layer = replace(part.layer, vectors=len(given.codes))
+            params = [golden.block_params(unit.config, unit.image(), layer, block) for block in range(layer.blocks)]
+            exact.append(golden.run_layer(unit.config, layer, params, given.codes[..., part.columns]).totals)
+    wanted = np.concatenate(exact[4:], axis=1) * 2.0**-unit.config.derived.total.fraction
+    np.testing.assert_array_equal(run(unit, some).logits, wanted.reshape(2, -1))
+    assert max(_rms_of(unit, some)) < 1.0
+
+
+def test_order_of_additions_does_not_matter() -> None:
+    """Sums of float32 are exact: any batch, and so any library and number of threads, gives the same."""
+    network = _network(_conv("a", INPUT, 3, 64, 3), Clip("r", "a"), _conv("b", "r", 64, 8, 3), shape=(8, 8, 3))
+    unit, some = _deployed(network, "array.columns=64", "array.lanes=64"), _pixels(24, 8, 8, 3)
+    whole = codes_of(unit, some)
+    for k, stage in enumerate(unit.stages):
+        block = stage.arrays.blocks[0]
+        assert np.array_equal(block.matrix * 2.0**12, np.rint(block.matrix * 2.0**12))
+        single = np.concatenate([codes_of(unit, some[i : i + 1])[k].codes for i in range(len(some))])
+        np.testing.assert_array_equal(single, whole[k].codes)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "lsb", "top"), [(0, 255, 1.0, 255), (-4, 3, 32.0, 3), (0, 1023, 0.25, 127), (0, 1020, 0.25, 255)]
+)
+def test_a_grid_of_the_input(low: int, high: int, lsb: float, top: int) -> None:
+    network = _network(Grid("g", INPUT, lsb, low, high), _conv("a", "g", 3, 4))
+    unit = _deployed(network)
+    assert unit.plan.span == (low, top)
+    assert max(_rms_of(unit, _pixels(8, 4, 4, 3))) < 1.0
+
+
+def test_windows_that_are_no_power_of_two() -> None:
+    network = _network(
+        _conv("a", INPUT, 3, 4), Pool("m", "a", "average", (3, 3)), _conv("b", "m", 4, 4), shape=(6, 6, 3)
+    )
+    assert max(_rms_of(_deployed(network), _pixels(8, 6, 6, 3))) < 1.0
+
+
+def test_a_pass_takes_the_whole_range_of_either_sign() -> None:
+    """Codes of -128 stand in a count whose room is for 127 times a power of two."""
+    gains = Norm("n", INPUT, np.array([1.0, -1.0, 0.5]), np.zeros(3))
+    network = Network("n", (4, 4, 3), (gains,), (128.0,), (1.0,))
+    for settings in ((), ("codes.counts=1", "codes.format=SQ10.0", "scale.format=SQ2.7")):
+        unit = _deployed(network, *settings, calibration=_pixels(8, 4, 4, 3) // 16 + 120)
+        assert codes_of(unit, _pixels(8, 4, 4, 3))[0].codes.max() == (1 << (9 if not settings else 8))
+
+
+def test_a_column_without_weights_costs_the_others_nothing() -> None:
+    conv = _conv("a", INPUT, 3, 4)
+    empty = replace(conv, weight=conv.weight * np.array([1, 1, 0, 1]) * 1e-3)
+    alone, beside = (_deployed(_network(one)).stages[0] for one in (conv, empty))
+    assert alone.layer.shifts == beside.layer.shifts
 
 
 def _refused(*settings: str, network: Network | None = None) -> str:

@@ -171,10 +171,11 @@ def _stage(
         left = pass_shift(config, plan.span_of(stage.source.stage))
         lines = [Line.exact(config.codes.counts, stage.columns, config.codes.format.step * 2.0**left)]
     follows = None if last else place + -(-stage.columns // config.array.columns)
-    template = replace(
-        _template(config, planned, base, last and config.tile.chain > 1 and _plain(stage)), next=follows, interrupt=last
-    )
+    sums = last and config.tile.chain > 1 and _plain(stage)
+    template = replace(_template(config, planned, base, sums), next=follows)
     mapped = map_layer(config, template, wanted, lines, place=place)
+    if last:
+        mapped[-1] = mapped[-1]._replace(layer=replace(mapped[-1].layer, interrupt=True))
     gains = np.stack([wanted.gain / line.slope for line in lines])
     sign = np.array([1.0, -1.0])[: config.codes.counts, None]
     offset = wanted.offset - sum(
