@@ -1,6 +1,6 @@
 """The command line ``nmpu``: every command takes the same words for the configuration, and ``--json`` for machines.
 
-The commands themselves are in :mod:`flows.commands`, :mod:`flows.measure_commands` and :mod:`flows.families_command`.
+The commands themselves are in :mod:`flows.commands`, :mod:`flows.measure_commands`, and a module each for the others.
 """
 
 from __future__ import annotations
@@ -14,7 +14,10 @@ import typer
 
 from nmpu_hdl import __version__
 
-from . import commands, families_command, measure_commands
+from . import calibrate_command, commands, families_command, measure_commands
+from .deploy import command as deploy_command
+from .evaluate import command as evaluate_command
+from .optimize import command as optimize_command
 from .parallel import forgive_unused
 from .tool import ToolFailed, ToolMissing
 
@@ -48,6 +51,10 @@ for _command in (
     measure_commands.compare,
     measure_commands.sweep,
     families_command.families,
+    calibrate_command.calibrate,
+    evaluate_command.evaluate,
+    optimize_command.optimize,
+    deploy_command.deploy,
     commands.run,
     commands.doctor,
 ):

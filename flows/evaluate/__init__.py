@@ -1,0 +1,1 @@
+"""Networks on arrays and the unit: accuracy, errors, and proof on Verilog."""
