@@ -29,7 +29,8 @@ def test_nothing_is_lost_on_average(rounding: str, guard: int, norm: str, blocks
         fields += ["norm.kind=affine", "norm.scale=SQ3.10", "norm.offset=SQ9.4"]
     config = load(preset_name="paper", settings=fields)
     gain, offset = rng.uniform(0.02, 0.1, COLUMNS), rng.uniform(-10, 30, COLUMNS)
-    after = BatchNorm(*(rng.uniform(low, high, COLUMNS) for low, high in ((0.5, 1.5), (-5, 5), (-5, 5), (1, 1))))
+    gamma, beta, mean = (rng.uniform(low, high, COLUMNS) for low, high in ((0.5, 1.5), (-5, 5), (-5, 5)))
+    after = BatchNorm(gamma, beta, mean, np.ones(COLUMNS))
     wanted = Wanted(gain, offset, after if norm == "affine" else None)
     settings = PassSettings.of(config, columns=COLUMNS, activation="relu", residual=residual)
     layer = Layer(settings, vectors=VECTORS)

@@ -52,9 +52,7 @@ DataFile = Annotated[
 ]
 Mean = Annotated[
     str | None,
-    typer.Option(
-        "--mean", metavar="M,...", help="of pixels of 0 to 255, one or one a channel (default: the network's)"
-    ),
+    typer.Option("--mean", metavar="M,...", help="of pixels of 0 to 255, one, or one a channel (default: its own)"),
 ]
 Deviation = Annotated[
     str | None, typer.Option("--deviation", metavar="D,...", help="what pixels less the mean are divided by, likewise")

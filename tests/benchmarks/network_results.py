@@ -25,21 +25,22 @@ _CALIBRATION = 512
 
 _INTRO = """## Networks
 
-Measured on {date}; NumPy {numpy}. ResNet9 on CIFAR-10 and ResNet32 on CIFAR-100, trained for noisy weights, {images} test images
-each, {seeds} seeds of the arrays: tiles of 256 rows, two devices a weight with the programming noise and 1/f noise of aihwkit's
-`HermesNoiseModel`, converters of 10 bits whose gains spread by 7 % and whose offsets by 2 counts. Every column is calibrated
-on vectors of {calibration} calibration images, shifts are a layer. Activations are 8 bits on the same grids in all three; the
-unit has the paper's formats. How: [evaluate.md](evaluate.md).
+Measured on {date}; NumPy {numpy}. ResNet9 on CIFAR-10 and ResNet32 on CIFAR-100, trained for noisy weights, {images}
+test images each, {seeds} seeds of the arrays: tiles of 256 rows, two devices a weight with the programming noise and
+1/f noise of aihwkit's `HermesNoiseModel`, converters of 10 bits whose gains spread by 7 % and whose offsets by 2
+counts. Every column is calibrated on vectors of {calibration} calibration images, shifts are a layer. Activations are
+8 bits on the same grids in all three; the unit has the paper's formats. How: [evaluate.md](evaluate.md).
 
-| network | float32, no arrays | arrays, then float32 | arrays, then FP16 | arrays, then NMPU | NMPU loses against FP16, points | the paper's loss |
+| network | float32, no arrays | then float32 | then FP16 | then NMPU | loss against FP16, points | the paper's loss |
 |---|---:|---:|---:|---:|---:|---:|
 """
 
 _NOTE = """
-Accuracies are means over seeds, with limits of 95 % over seeds (of float32 without arrays: over images); losses with limits
-of 95 % over images. The paper's networks, weights and chip are others: only losses compare.
+*Then*: what follows the arrays' converters. Accuracies are means over seeds, with limits of 95 % over seeds (of float32
+without arrays: over images); losses with limits of 95 % over images. The paper's networks, weights and chip are others:
+only losses compare.
 
-| network | seed | float32 | FP16 | NMPU | loss, points | right by FP16 only | right by NMPU only | p (exact McNemar) |
+| network | seed | float32 | FP16 | NMPU | loss, points | only FP16 right | only NMPU right | p (exact McNemar) |
 |---|---:|---:|---:|---:|---:|---:|---:|---:|
 """
 
@@ -49,7 +50,7 @@ _FORMATS = """
 `nmpu optimize` on {search} of the images, {seeds} seeds, verified on the other {verify}, which the search never saw.
 How it searches and what a lane's area is: [optimize.md](optimize.md).
 
-| network | formats that differ from the paper's | lane, GE | saved | lane in the tile, GE | loses against FP16 there, points | against the paper's formats, points |
+| network | formats, where not the paper's | lane, GE | saved | lane in the tile, GE | {loss} | {last} |
 |---|---|---:|---:|---:|---:|---:|
 """
 
@@ -92,6 +93,7 @@ def section(evaluations: Sequence[Evaluation], optimized: Sequence[Optimized], d
     if optimized:
         asked = optimized[0].asked
         told = {"search": f"{asked.search_images:,}", "seeds": len(asked.seeds), "verify": f"{asked.verify_images:,}"}
+        told |= {"loss": "loss there against FP16, points", "last": "against the paper's formats"}
         lines += [_FORMATS.format(**told).rstrip("\n"), *map(_formats, optimized), *map(_reasons, optimized)]
     return "\n".join(lines) + "\n"
 
@@ -104,7 +106,7 @@ def _accuracy(one: Evaluation) -> str:
     images = nmpu.drop.images
     software = one.software
     return (
-        f"| {one.network} | {100 * software.value:.2f} ({100 * software.low:.2f} to {100 * software.high:.2f}) | {means} | "
+        f"| {one.network} | {100 * software.value:.2f} ({_ends(software.low, software.high)}) | {means} | "
         f"**{100 * nmpu.drop.drop:+.2f}** ({_span(images)}) | {PAPER[one.network]:.2f} |"
     )
 
@@ -115,7 +117,7 @@ def _seeds(one: Evaluation) -> list[str]:
     for k, (seed, pair) in enumerate(zip(one.seeds, rows["nmpu"].pairs, strict=True)):
         tops = " | ".join(f"{100 * rows[post].top1[k].value:.2f}" for post in ("fp32", "fp16", "nmpu"))
         lines.append(
-            f"| {one.network} | {seed} | {tops} | {100 * pair.drop:+.2f} ({100 * pair.low:.2f} to {100 * pair.high:.2f}) | "
+            f"| {one.network} | {seed} | {tops} | {100 * pair.drop:+.2f} ({_ends(pair.low, pair.high)}) | "
             f"{pair.only_reference} | {pair.only_this} | {pair.p_value:.2g} |"
         )
     return lines
@@ -146,8 +148,12 @@ def _mean(spread: Spread) -> str:
 def _span(spread: Spread) -> str:
     assert spread.low is not None
     assert spread.high is not None
-    return f"{100 * spread.low:.2f} to {100 * spread.high:.2f}"
+    return _ends(spread.low, spread.high)
+
+
+def _ends(low: float, high: float) -> str:
+    return f"{100 * low:.2f} to {100 * high:.2f}"
 
 
 def _loss(loss: Loss) -> str:
-    return f"{100 * loss.drop:+.2f} ({100 * loss.low:.2f} to {100 * loss.high:.2f})"
+    return f"{100 * loss.drop:+.2f} ({_ends(loss.low, loss.high)})"

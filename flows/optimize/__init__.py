@@ -1,0 +1,1 @@
+"""The cheapest formats with which a network keeps its accuracy."""
