@@ -38,8 +38,8 @@ _BATCH = 50
 """Images at a time."""
 
 _LOOKED_AT = ("array", "codes", "front", "offset", "output", "tile")
-"""Groups that grids and arrays depend on; deploying depends on all.  Scales and shifts matter to grids of passes alone, and
-there at their ends alone: a candidate whose scales do not hold a pass's gain is refused instead of having coarser grids."""
+"""Groups that grids and arrays depend on; deploying depends on all.  Scales and shifts matter to grids of passes alone,
+and there at their ends alone: a candidate that does not hold a pass's gain is refused, and gets no coarser grids."""
 
 
 @dataclass(frozen=True)
