@@ -140,12 +140,13 @@ class _Maker:
         # On this grid float32 sums are exact, so that neither the order of additions nor the batch matters.
         step = 2.0 ** (analog.bits + 2 - 24)
         matrix, offset = (np.rint(one / step) * step for one in (matrix, crossbar.offset.reshape(-1)))
-        made = Block(rows, matrix.astype(np.float32), offset.astype(np.float32), design)
+        made = Block(rows, matrix.astype(np.float32), offset.astype(np.float32), design, np.zeros_like(design.slope))
         alone = replace(made, rows=slice(None))
         measured = alone.counts(codes.astype(np.float32), *analog.span).reshape(ideal.shape).astype(np.float64)
         _check_range(measured, analog.span)
         line = self._line(design, ideal, measured, nominal)
-        return replace(made, line=Line(line.slope * self.step / largest, line.intercept * self.step))
+        worth = Line(line.slope * self.step / largest, line.intercept * self.step)
+        return replace(made, line=worth, mean=measured.mean(axis=0) * self.step)
 
     def _line(self, design: Line, ideal: Floats, measured: Floats, nominal: float) -> Line:
         if self.calibration == "none":

@@ -25,12 +25,14 @@ class Block:
             and two counts (2 * rows, counts * columns), the second half for the magnitudes of those below 0.
         offset: float32 (counts * columns), counts.
         line: what codes' values are of the sums of codes times weights, (counts, columns).
+        mean: (counts, columns) the codes' values on average over the calibration vectors.
     """
 
     rows: slice
     matrix: NDArray[np.float32]
     offset: NDArray[np.float32]
     line: Line
+    mean: Floats
 
     def counts(self, rows: NDArray[np.float32], low: int, high: int) -> NDArray[np.float32]:
         """What the converters give, whole numbers (vectors, counts * columns).

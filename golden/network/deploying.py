@@ -15,6 +15,7 @@ from nmpu_hdl.presets import build
 from nmpu_hdl.program import Layer, Pooling, param_words
 from nmpu_hdl.settings import PassSettings
 
+from ..calibration import dequantize
 from ..line import Line
 from ..mapping import Mapped, Wanted, map_layer, write_params
 from ..params import Params
@@ -173,14 +174,18 @@ def _stage(
     follows = None if last else place + -(-stage.columns // config.array.columns)
     sums = last and config.tile.chain > 1 and _plain(stage)
     template = replace(_template(config, planned, base, sums), next=follows)
-    mapped = map_layer(config, template, wanted, lines, place=place)
-    if last:
-        mapped[-1] = mapped[-1]._replace(layer=replace(mapped[-1].layer, interrupt=True))
     gains = np.stack([wanted.gain / line.slope for line in lines])
     sign = np.array([1.0, -1.0])[: config.codes.counts, None]
     offset = wanted.offset - sum(
         (sign * gain * line.intercept).sum(axis=0) for gain, line in zip(gains, lines, strict=True)
     )
+    mapped = map_layer(config, template, wanted, lines, place=place)
+    if own.blocks:
+        lost = (gains - _meant(config, mapped)) * np.stack([block.mean for block in own.blocks])
+        centred = replace(wanted, offset=wanted.offset + (sign * lost).sum(axis=(0, 1)))
+        mapped = map_layer(config, template, centred, lines, place=place)
+    if last:
+        mapped[-1] = mapped[-1]._replace(layer=replace(mapped[-1].layer, interrupt=True))
     return DeployedStage(planned, own, tuple(mapped), gains, offset)
 
 
@@ -188,6 +193,21 @@ def _plain(stage: Stage) -> bool:
     """Whether the sums are the stage's results but for rounding."""
     free = (stage.low, stage.high) == (-np.inf, np.inf)
     return free and stage.residual is None and stage.pool is None and stage.grid is None
+
+
+def _meant(config: NmpuConfig, mapped: Sequence[Mapped]) -> Floats:
+    """(blocks, counts, columns) the gains that integer scales have become.
+
+    What they differ by from those that are wanted is a gain on each count, and the two counts are large where their
+    difference is small: on average over the codes it is an offset, which the integers' own offset takes back.
+    """
+    blocks = range(mapped[0].layer.blocks)
+    return np.stack(
+        [
+            np.concatenate([dequantize(config, one.params[b], one.layer.shifts[b])[0] for one in mapped], axis=1)
+            for b in blocks
+        ]
+    )
 
 
 def _template(config: NmpuConfig, planned: Planned, base: int, sums: bool) -> Layer:
