@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from flows.evaluate.inputs import save_inputs
+from flows.evaluate.progress import Tell
 from flows.evaluate.result import Evaluation
 from flows.evaluate.statistics import Spread
 from flows.evaluate.step import evaluate
 from flows.evaluate.words import Words
+from flows.optimize.on_network import OnNetwork
+from flows.optimize.optimize import Wanted, optimize
 from flows.optimize.result import Loss, Optimized
+from flows.optimize.search import Bound
+from flows.optimize.space import words_space
 from nmpu_hdl.presets import load
 
-__all__ = ["NETWORKS", "PAPER", "evaluated", "section"]
+__all__ = ["NETWORKS", "PAPER", "evaluated", "optimized", "section"]
 
 NETWORKS = {"resnet9": "cifar10", "resnet32": "cifar100"}
 """Networks and their images in ../shared/data."""
@@ -20,8 +27,18 @@ NETWORKS = {"resnet9": "cifar10", "resnet32": "cifar100"}
 PAPER = {"resnet9": 0.12, "resnet32": 0.40}
 """Points that the paper loses against binary16; on networks and chips of its own."""
 
-_SEEDS = 5
+_UNITS = ((("guard=3",), 5, "fp32,fp16,nmpu"), ((), 2, "fp16,nmpu"))
+"""Settings of the unit, how many seeds, and what follows the converters."""
+
 _CALIBRATION = 512
+_SEARCH, _OPTIMIZED, _TRIALS = 800, 2, 32
+_SPACE = (
+    "codes.format=UQ10.0,UQ8.0",
+    "scale.format=UQ1.7,UQ1.4,UQ1.3,UQ1.2",
+    "shift.granularity=layer,column",
+    "guard=1,3",
+    "rounding.modes=half_up,floor",
+)
 
 _INTRO = """## Networks
 
@@ -29,10 +46,11 @@ Measured on {date}; NumPy {numpy}. ResNet9 on CIFAR-10 and ResNet32 on CIFAR-100
 test images each, {seeds} seeds of the arrays: tiles of 256 rows, two devices a weight with the programming noise and
 1/f noise of aihwkit's `HermesNoiseModel`, converters of 10 bits whose gains spread by 7 % and whose offsets by 2
 counts. Every column is calibrated on vectors of {calibration} calibration images, shifts are a layer. Activations are
-8 bits on the same grids in all three; the unit has the paper's formats. How: [evaluate.md](evaluate.md).
+8 bits on the same grids in all three. The unit has the paper's formats, which say nothing of guard bits: with 3 of
+them, and with the one of the preset `paper`. How: [evaluate.md](evaluate.md).
 
-| network | float32, no arrays | then float32 | then FP16 | then NMPU | loss against FP16, points | the paper's loss |
-|---|---:|---:|---:|---:|---:|---:|
+| network | guard bits | float32, no arrays | then float32 | then FP16 | then NMPU | {loss} | the paper's loss |
+|---|---:|---:|---:|---:|---:|---:|---:|
 """
 
 _NOTE = """
@@ -40,7 +58,7 @@ _NOTE = """
 without arrays: over images); losses with limits of 95 % over images. The paper's networks, weights and chip are others:
 only losses compare.
 
-| network | seed | float32 | FP16 | NMPU | loss, points | only FP16 right | only NMPU right | p (exact McNemar) |
+| network | guard bits | seed | FP16 | NMPU | loss, points | only FP16 right | only NMPU right | p (exact McNemar) |
 |---|---:|---:|---:|---:|---:|---:|---:|---:|
 """
 
@@ -56,7 +74,7 @@ How it searches and what a lane's area is: [optimize.md](optimize.md).
 
 
 def evaluated(data: Path, work: Path, say: Callable[[str], None]) -> list[Evaluation]:
-    """Evaluate both networks with the paper's formats; taken up where it was left.
+    """Evaluate both networks; taken up where it was left.
 
     Args:
         data: the folder of networks and images.
@@ -64,22 +82,65 @@ def evaluated(data: Path, work: Path, say: Callable[[str], None]) -> list[Evalua
         say: told how far it is.
     """
     found = []
-    for network, images in NETWORKS.items():
-        words = Words(
-            network,
-            data / f"{network}_{images}.npz",
-            data / f"{images}.npz",
-            seeds=_SEEDS,
-            calibration_images=_CALIBRATION,
-        )
-        asked = words.asked(load(), "evaluate")
-        told = lambda what, done=0, total=0, name=network: say(f"{name}: {what} {done} of {total}")  # noqa: E731
-        found.append(evaluate(asked, words.inputs(say), work / network / "evaluate", told))
+    for settings, seeds, post in _UNITS:
+        for network in NETWORKS:
+            words = replace(_words(data, network), seeds=seeds, post=post)
+            config = load(settings=settings)
+            folder = work / f"{network}-{config.guard}"
+            found.append(evaluate(words.asked(config, "evaluate"), words.inputs(say), folder, _telling(network, say)))
     return found
 
 
-def section(evaluations: Sequence[Evaluation], optimized: Sequence[Optimized], date: str) -> str:
-    """The part of the page."""
+def optimized(data: Path, library: Path, work: Path, say: Callable[[str], None]) -> list[Optimized]:
+    """Find the cheapest formats for both networks; taken up where it was left.  Arguments as of :func:`evaluated`, and
+    the library that lanes are mapped to."""
+    found = []
+    for network in NETWORKS:
+        folder = work / f"{network}-formats"
+        inputs = _words(data, network).inputs(say)
+        on = OnNetwork(save_inputs(inputs, folder), len(inputs.images), _SEARCH)
+        wanted = Wanted(
+            network=network,
+            bound=Bound(PAPER[network] / 100, None),
+            cost="lane",
+            seeds=_OPTIMIZED,
+            trials=_TRIALS,
+            library=library,
+            dont_use=(),
+            effort="fast",
+            command=_command(network, library),
+        )
+        found.append(optimize(words_space(load(), _SPACE, {}), on, wanted, folder, say))
+    return found
+
+
+def _command(network: str, library: Path) -> str:
+    """What does the same on the command line."""
+    images = NETWORKS[network]
+    words = (
+        f"--network {network} --weights {network}_{images}.npz --data {images}.npz --calibration-images {_CALIBRATION}"
+    )
+    much = f"--search-images {_SEARCH} --seeds {_OPTIMIZED} --trials {_TRIALS} --max-drop {PAPER[network]:g}"
+    return f"nmpu optimize {words} {much} --lib {library.name} " + " ".join(f"--space {one}" for one in _SPACE)
+
+
+def _words(data: Path, network: str) -> Words:
+    images = NETWORKS[network]
+    weights = data / f"{network}_{images}.npz"
+    return Words(network, weights, data / f"{images}.npz", calibration_images=_CALIBRATION)
+
+
+def _telling(network: str, say: Callable[[str], None]) -> Tell:
+    def tell(step: str, done: int = 0, total: int | None = None) -> None:
+        say(f"{network}: {step}" if total is None else f"{network}: {step}, {done} of {total}")
+
+    return tell
+
+
+def section(
+    evaluations: Sequence[Evaluation], found: Sequence[Optimized], charts: Sequence[str | None], date: str
+) -> str:
+    """The part of the page; ``charts``: of each optimisation, or None where it could not be drawn."""
     first = evaluations[0]
     text = _INTRO.format(
         date=date,
@@ -87,40 +148,46 @@ def section(evaluations: Sequence[Evaluation], optimized: Sequence[Optimized], d
         images=f"{first.images:,}",
         seeds=len(first.seeds),
         calibration=first.calibration,
+        loss="loss against FP16, points",
     )
     lines = [text.rstrip("\n"), *map(_accuracy, evaluations), _NOTE.rstrip("\n")]
     lines += [line for one in evaluations for line in _seeds(one)]
-    if optimized:
-        asked = optimized[0].asked
+    if found:
+        asked = found[0].asked
         told = {"search": f"{asked.search_images:,}", "seeds": len(asked.seeds), "verify": f"{asked.verify_images:,}"}
         told |= {"loss": "loss there against FP16, points", "last": "against the paper's formats"}
-        lines += [_FORMATS.format(**told).rstrip("\n"), *map(_formats, optimized), *map(_reasons, optimized)]
+        lines += [_FORMATS.format(**told).rstrip("\n"), *map(_formats, found)]
+        lines += [_reasons(one, drawn) for one, drawn in zip(found, charts, strict=True)]
     return "\n".join(lines) + "\n"
 
 
 def _accuracy(one: Evaluation) -> str:
-    means = " | ".join(_mean(row.mean) for row in one.rows)
-    nmpu = one.row("nmpu")
-    assert nmpu is not None
-    assert nmpu.drop is not None
-    images = nmpu.drop.images
-    software = one.software
+    rows = {row.post: row for row in one.rows}
+    means = " | ".join(_mean(rows[post].mean) if post in rows else "" for post in ("fp32", "fp16", "nmpu"))
+    software, drop = one.software, rows["nmpu"].drop
+    assert drop is not None
+    name = f"{one.network} | {_guard(one)}"
     return (
-        f"| {one.network} | {100 * software.value:.2f} ({_ends(software.low, software.high)}) | {means} | "
-        f"**{100 * nmpu.drop.drop:+.2f}** ({_span(images)}) | {PAPER[one.network]:.2f} |"
+        f"| {name} | {100 * software.value:.2f} ({_ends(software.low, software.high)}) | {means} | "
+        f"**{100 * drop.drop:+.2f}** ({_span(drop.images)}) | {PAPER[one.network]:.2f} |"
     )
 
 
 def _seeds(one: Evaluation) -> list[str]:
     rows = {row.post: row for row in one.rows}
-    lines = []
+    lines, name = [], f"{one.network} | {_guard(one)}"
     for k, (seed, pair) in enumerate(zip(one.seeds, rows["nmpu"].pairs, strict=True)):
-        tops = " | ".join(f"{100 * rows[post].top1[k].value:.2f}" for post in ("fp32", "fp16", "nmpu"))
+        tops = " | ".join(f"{100 * rows[post].top1[k].value:.2f}" for post in ("fp16", "nmpu"))
         lines.append(
-            f"| {one.network} | {seed} | {tops} | {100 * pair.drop:+.2f} ({_ends(pair.low, pair.high)}) | "
+            f"| {name} | {seed} | {tops} | {100 * pair.drop:+.2f} ({_ends(pair.low, pair.high)}) | "
             f"{pair.only_reference} | {pair.only_this} | {pair.p_value:.2g} |"
         )
     return lines
+
+
+def _guard(one: Evaluation) -> str:
+    """Guard bits, from the formats in words."""
+    return one.formats.split(" guard bits")[0].split()[-1]
 
 
 def _formats(one: Optimized) -> str:
@@ -136,9 +203,10 @@ def _formats(one: Optimized) -> str:
     )
 
 
-def _reasons(one: Optimized) -> str:
+def _reasons(one: Optimized, drawn: str | None) -> str:
     told = "\n".join(f"- {reason.text}." for reason in one.reasons)
-    return f"\nWhy, for {one.asked.network} (`{one.asked.library}`; `{one.asked.command}`):\n\n{told}"
+    picture = f"![front of {one.asked.network}]({drawn})\n\n" if drawn else ""
+    return f"\n{picture}Why, for {one.asked.network} (`{one.asked.library}`; `{one.asked.command}`):\n\n{told}"
 
 
 def _mean(spread: Spread) -> str:

@@ -1,4 +1,4 @@
-"""Compare fixed point with binary16, sweep over lanes, compare front ends, lay out, and write docs/results.md.
+"""Compare fixed point with binary16, sweep over lanes, compare front ends, lay out, run networks: docs/results.md.
 
 python -m tests.benchmarks.results ../shared/lib/nangate45_typ.lib ../shared/lib/asap7_rvt_tt.lib \\
     --sweep ../shared/lib/sky130hd_tt.lib --sweep ../shared/lib/ihp_sg13g2_typ_1p20V_25C.lib
@@ -20,12 +20,13 @@ from flows.compare_chart import chart
 from flows.compare_result import Comparison
 from flows.families import Asked, families
 from flows.families_chart import chart as families_chart
+from flows.optimize.chart import chart as formats_chart
 from flows.sweep import sweep
 from flows.sweep_chart import chart as sweep_chart
 from flows.tool import write_together
 from nmpu_hdl.presets import load
 
-from . import architectures, front_ends, layouts
+from . import architectures, front_ends, layouts, network_results
 
 DOCS = Path(__file__).parents[2] / "docs"
 FULL, FURTHER = 1, (2, 3)
@@ -38,7 +39,7 @@ _INTRO = """# Results
 The paper's preset against the same unit in binary16, built as well as we can: `nmpu compare` in {count} {libraries}.
 What is divided by what, what differs from the paper's own comparison, and why a figure is below it, is said under each
 library. Then [lanes of other architectures](#architectures-of-lanes-and-efforts-of-mapping), [front ends](#front-ends),
-and [layouts](#layouts).
+[layouts](#layouts), and whole [networks](#networks).
 How areas are measured: [area.md](area.md); the arithmetic: [arithmetic.md](arithmetic.md).
 """
 
@@ -50,6 +51,7 @@ class Part(StrEnum):
     LANES = "lanes"
     FAMILIES = "families"
     LAYOUTS = "layouts"
+    NETWORKS = "networks"
 
 
 def main(
@@ -62,6 +64,7 @@ def main(
     work: Annotated[Path, typer.Option(help="folder for what the tools leave; taken up where it was left")] = Path(
         "build/results"
     ),
+    data: Annotated[Path, typer.Option(help="folder of the networks and their images")] = Path("../shared/data"),
     further: Annotated[bool, typer.Option(help="the ratios for 2 and 3 stages as well")] = True,
 ) -> None:
     """Compare in every library, sweep in those and in others, compare front ends, lay out, and write the page."""
@@ -72,6 +75,8 @@ def main(
             write_part(part, *_lanes((*libs, *(sweeps or ())), work, date or _today()))
         elif part is Part.FAMILIES:
             write_part(part, *_families(libs, work, date or _today()))
+        elif part is Part.NETWORKS:
+            write_part(part, *_networks(data, libs[0], work / "networks", date or _today()))
         else:
             found = layouts.laid_out(work / "layout", _say)
             write_part(part, layouts.section(found, date or _today()), {})
@@ -105,6 +110,13 @@ def _families(libs: Sequence[Path], work: Path, date: str) -> tuple[str, dict[st
     ]
     charts = {f"families_{lib.stem}.svg": families_chart(result) for lib, result in zip(libs, measured, strict=True)}
     return front_ends.section(measured, _drawn(charts), date), charts
+
+
+def _networks(data: Path, lib: Path, work: Path, date: str) -> tuple[str, dict[str, str | None]]:
+    judged = network_results.evaluated(data, work, _say)
+    found = network_results.optimized(data, lib, work, _say)
+    charts = {f"formats_{one.asked.network}.svg": formats_chart(one) for one in found}
+    return network_results.section(judged, found, _drawn(charts), date), charts
 
 
 def write_part(part: Part, text: str, charts: Mapping[str, str | None]) -> None:
