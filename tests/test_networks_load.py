@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from flows.networks.data import Data, load_data
+from flows.networks.data import Data, load_data, read_arrays
 from flows.networks.digits import untrained
 from flows.networks.extras import extra
 from flows.networks.load import load_network
@@ -288,3 +288,31 @@ def test_data_is_checked_where_it_is_made() -> None:
 
 def test_names_of_arrays() -> None:
     assert list(plain_arrays(untrained()))[:3] == ["network", "stem.conv.weight", "stem.conv.bias"]
+
+
+def test_a_damaged_archive(tmp_path: Path) -> None:
+    """Its directory is intact, what is compressed in it is not."""
+    file = tmp_path / "x.npz"
+    np.savez_compressed(file, x=np.random.default_rng(1).integers(0, 9, 4000))
+    raw = bytearray(file.read_bytes())
+    for place in range(200, 240):
+        raw[place] ^= 0xFF
+    file.write_bytes(raw)
+    with pytest.raises(ValueError, match=r"x.npz is no .npz of plain arrays"):
+        read_arrays(file)
+
+
+def test_a_file_that_prints_leaves_and_imports(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "beside.py").write_text("NAME = 'beside'\n")
+    lines = ["import sys", "from beside import NAME", "print(NAME)"]
+    lines += ["def leaves():", "    sys.exit(0)", "def number():", "    return 3"]
+    (tmp_path / "net.py").write_text("\n".join(lines))
+    rng = np.random.default_rng(1)
+    x, y = rng.integers(0, 256, (8, 4, 4, 3), dtype=np.uint8), np.arange(8) % 2
+    np.savez(tmp_path / "data.npz", x_train=x, y_train=y, x_test=x, y_test=y)
+    for function, says in (("leaves", "fails with SystemExit"), ("number", "returns a int")):
+        with pytest.raises(ValueError, match=says):
+            load_network(f"{tmp_path / 'net.py'}:{function}", tmp_path, data=tmp_path / "data.npz")
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "beside" in shown.err

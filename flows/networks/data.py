@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,10 @@ __all__ = ["Data", "load_data", "read_arrays"]
 
 _NAMES = (("x_train", "x_calib"), ("y_train", "y_calib"), ("x_test",), ("y_test",))
 """Keys of a file of data: the first is the usual one, and any will do."""
+
+
+_DAMAGED = (ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, AttributeError, TypeError)
+"""What NumPy and its archives raise of files that are none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,13 +93,14 @@ def read_arrays(file: Path) -> Mapping[str, NDArray[Any]]:
             if not isinstance(stored, np.lib.npyio.NpzFile):
                 raise ValueError("it is one array")
             return {name: stored[name] for name in stored.files}
-        except (ValueError, EOFError, zipfile.BadZipFile, AttributeError, TypeError) as error:
+        except _DAMAGED as error:
             raise ValueError(f"{file} is no .npz of plain arrays ({_first(error)}); numpy.savez writes one") from None
 
 
 def _first(error: Exception) -> str:
-    """The first line of what an error says."""
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+    """The first line of what an error says; not of NumPy's, where it goes on to tell how to load pickles."""
+    said = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+    return "it holds Python objects, or is no archive" if "pickle" in said else said
 
 
 def _check_images(name: str, images: NDArray[Any]) -> None:

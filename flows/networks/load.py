@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -103,14 +105,18 @@ def _of_python(file: Path, function: str, weights: Path | None, shape: tuple[int
     if spec is None or spec.loader is None:
         raise ValueError(f"{file} is no file of Python")
     module = importlib.util.module_from_spec(spec)
+    sys.path.insert(0, str(file.parent.resolve()))  # as `python FILE.py` has it
     try:
-        spec.loader.exec_module(module)
-        made = getattr(module, function)()
-        if weights is not None and not isinstance(made, Network):
-            made.load_state_dict(_state(weights))
-    except Exception as error:  # whatever the user's code raises
+        with redirect_stdout(sys.stderr):  # what the user's code prints is not the command's output
+            spec.loader.exec_module(module)
+            made = getattr(module, function)()
+            if weights is not None and not isinstance(made, Network):
+                made.load_state_dict(_state(weights))
+    except (Exception, SystemExit) as error:  # whatever the user's code raises
         said = (str(error).strip().splitlines() or [""])[0]
         raise ValueError(f"{file}:{function} fails with {type(error).__name__}: {said[:160]}") from None
+    finally:
+        sys.path.remove(str(file.parent.resolve()))
     if isinstance(made, Network):
         if weights is not None:
             raise ValueError(f"--weights is not for {file}:{function}, which returns a network")

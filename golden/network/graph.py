@@ -48,8 +48,10 @@ class Network:
         for what, given in (("mean", self.mean), ("deviation", self.deviation)):
             if len(given) not in (1, self.shape[2]):
                 raise ValueError(f"{what} has {len(given)} values, not 1 or one for each of {self.shape[2]} channels")
+            if not np.isfinite(given).all():
+                raise ValueError(f"{what} = {', '.join(map(str, given))}: finite numbers would do")
         if not all(d > 0 for d in self.deviation):
-            raise ValueError(f"deviation = {self.deviation}: positive numbers would do")
+            raise ValueError(f"deviation = {', '.join(map(str, self.deviation))}: positive numbers would do")
         if not self.nodes:
             raise ValueError(f"the network {self.name} has no node")
         shapes(self)

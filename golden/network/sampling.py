@@ -41,13 +41,19 @@ def sampled(lowered: Lowered, images: NDArray[Any], rng: np.random.Generator) ->
         lowered: the stages.
         images: (images, height, width, channels) pixels.
         rng: of what is drawn.
+
+    Raises:
+        ValueError: naming the stage, results that are not finite.
     """
     found: dict[str, list[Seen]] = {stage.name: [] for stage in lowered.stages}
     batches = range(0, len(images), _BATCH)
     for start in batches:
         prepared = lowered.network.prepared(images[start : start + _BATCH])
-        given = values(lowered.network, prepared)
+        with np.errstate(over="ignore", invalid="ignore"):  # said below, in one line
+            given = values(lowered.network, prepared)
         for stage in lowered.stages:
+            if not np.isfinite(given[stage.inner]).all():
+                raise ValueError(f"stage {stage.name}: results of the calibration images are not finite")
             inner, outer = (_some(rng, given[name].reshape(-1), _VALUES) for name in (stage.inner, stage.name))
             rows = stage_rows(stage, given[stage.source.stage])
             found[stage.name].append(Seen(inner, outer, _some(rng, rows, -(-_VECTORS // len(batches)))))
