@@ -46,8 +46,14 @@ _PACKAGES = (
 
 _OPTIONAL = (
     *((name, "registers", "registers") for name in ("peakrdl-cli", "peakrdl-cheader", "peakrdl-html")),
-    ("matplotlib", "the chart of compare", "charts"),
+    ("matplotlib", "charts of compare, families, calibrate, evaluate, optimize", "charts"),
     ("klayout", "layout", "layout"),
+    ("scikit-learn", "the network on digits", "networks"),
+    ("scipy", "evaluate, deploy, optimize", "networks"),
+    ("threadpoolctl", "evaluate, deploy, optimize", "networks"),
+    ("optuna", "optimize", "networks"),
+    ("torch", "networks from PyTorch", "torch"),
+    ("onnx", "networks from ONNX", "onnx"),
 )
 
 _PROGRAMS: tuple[tuple[str, tuple[str, ...], str, str, bool], ...] = (
