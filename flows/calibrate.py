@@ -16,13 +16,14 @@ from pydantic import ValidationError
 from golden import BatchNorm, Wanted
 from golden.measured import Calibrated, Limits, Pairs, Rescaled, Verdict, check, finish, fit_pairs, rescale
 from golden.measured.drift import Each
+from golden.measured.pairs import LARGEST, SMALLEST
 from nmpu_hdl.config import NmpuConfig
 
 from .calibrate_chart import chart
 from .calibrate_files import read_batch_norm, read_pairs
 from .calibrate_image import remove_image, write_image
 from .calibrate_result import CalibrateResult, Drift
-from .calibrate_rows import assemble, known
+from .calibrate_rows import FLOATING, assemble, formats, known
 from .compare_designs import words
 from .tool import write_together
 
@@ -66,6 +67,8 @@ class Asked:
     def __post_init__(self) -> None:
         if self.lsb is not None and not (math.isfinite(self.lsb) and self.lsb > 0):
             raise ValueError(f"--lsb {self.lsb:g}: a number above 0 would do")
+        if self.lsb is not None and not SMALLEST <= self.lsb <= LARGEST:
+            raise ValueError(f"--lsb {self.lsb:g}: {SMALLEST:g} to {LARGEST:g} would do; choose another unit")
         if self.within is not None and not self.within > 0:
             raise ValueError(f"--within {self.within:g}: a number above 0 would do")
         if self.earlier is None and (self.each != "array" or self.within is not None):
@@ -155,9 +158,12 @@ def _again(config: NmpuConfig, asked: Asked, pairs: Pairs, file: Path) -> tuple[
     verdicts = tuple(Verdict(row.verdict, row.why) for row in earlier.columns)
     wanted, old = earlier.wanted.wanted(), earlier.fit.fitted(verdicts)
     weight = np.abs(wanted.folded().gain)
-    found = rescale(config, old, pairs, asked.each, weight)
+    try:
+        found = rescale(config, old, pairs, asked.each, weight)
+        before = check(config, pairs, earlier.integers.integers(), wanted, found.fitted.good)
+    except ValueError as error:
+        raise ValueError(f"{asked.pairs} with {file}: {error}") from None
     made = finish(config, pairs, found.fitted, wanted, limits=asked.limits, allow_dead=asked.allow_dead)
-    before = check(config, pairs, earlier.integers.integers(), wanted, found.fitted.good)
     limit = asked.within
     if limit is None:
         limit = max(_MORE * (earlier.rms or 0.0), _LEAST)
@@ -183,17 +189,33 @@ def _earlier(config: NmpuConfig, file: Path) -> CalibrateResult:
     """The calibration of a result.json.
 
     Raises:
-        ValueError: it is none, or one of other codes.
+        ValueError: it is none, or one of another arithmetic.
     """
     try:
         earlier = CalibrateResult.model_validate_json(file.read_text(encoding="utf-8"))
-    except (ValidationError, UnicodeDecodeError):
-        raise ValueError(f"{file}: not the result.json of nmpu calibrate") from None
-    if (earlier.codes, earlier.counts) != (str(config.codes.format), config.codes.counts):
-        raise ValueError(
-            f"{file}: codes are {earlier.counts} x {earlier.codes} there, here {config.codes.counts} x "
-            f"{config.codes.format}; the configuration of that calibration would do"
-        )
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = "".join(f"{part}." for part in first["loc"])[:-1]
+        why = f"{where}{': ' if where else ''}{first['msg'].removeprefix('Value error, ')}"
+        raise ValueError(f"{file}: not the result.json of nmpu calibrate: {why}") from None
+    except UnicodeDecodeError:
+        raise ValueError(f"{file}: not the result.json of nmpu calibrate: not UTF-8") from None
+    forms, floating = formats(config), earlier.scale == FLOATING
+    norm = "none" if earlier.integers.norm_scale is None else "affine"
+    for name, there, here in (
+        ("codes.counts", earlier.counts, config.codes.counts),
+        ("codes.format", earlier.codes, forms["codes"]),
+        ("arithmetic.kind", "fp16" if floating else "fixed", config.arithmetic.kind),
+        ("scale.format", earlier.scale, forms["scale"]),
+        ("offset.format", earlier.offset, forms["offset"]),
+        ("output.format", earlier.output, forms["output"]),
+        ("shift.granularity", earlier.granularity, forms["granularity"]),
+        ("norm.kind", norm, config.norm.kind),
+    ):
+        if there != here:
+            raise ValueError(
+                f"{file}: {name} = {there} there, {here} here; the configuration of that calibration would do"
+            )
     return earlier
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import math
-import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,10 @@ from numpy.typing import NDArray
 
 from golden import BatchNorm
 from golden.measured import Pairs
+from golden.measured.pairs import LARGEST, SMALLEST
 from nmpu_hdl.config import NmpuConfig
+
+from .networks.data import read_arrays
 
 __all__ = ["Measurements", "read_batch_norm", "read_pairs"]
 
@@ -30,6 +32,9 @@ _NORM = {
     "eps": ("eps",),
 }
 """Names of a batch norm's arrays, ours first."""
+
+_MOST_PLACES = (1 << 28) - 1
+"""The largest number of a vector, block or column: no more codes are taken."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +59,9 @@ def read_pairs(config: NmpuConfig, path: Path) -> Measurements:
     """
     if path.suffix.lower() not in (".npz", ".csv"):
         raise ValueError(f"{path}: '{path.suffix}' is not known; .npz or .csv would do")
+    stored = read_arrays(path) if path.suffix.lower() == ".npz" else None
     try:
-        arrays = _npz(path, _PAIRS) if path.suffix.lower() == ".npz" else _csv(config, path)
+        arrays = _csv(config, path) if stored is None else _known(stored, _PAIRS)
         for name in ("codes", "ideal"):
             if name not in arrays:
                 raise ValueError(f"there is no array '{name}'; codes and ideal would do")
@@ -75,8 +81,9 @@ def read_batch_norm(path: Path, columns: int) -> BatchNorm:
         ValueError: one line with the file, what is wrong, and what would do.
         OSError: the file cannot be read.
     """
+    stored = read_arrays(path)
     try:
-        arrays = _npz(path, [alias for names in _NORM.values() for alias in names])
+        arrays = _known(stored, [alias for names in _NORM.values() for alias in names])
         found: dict[str, Any] = {}
         for name, names in _NORM.items():
             there = [alias for alias in names if alias in arrays]
@@ -87,13 +94,17 @@ def read_batch_norm(path: Path, columns: int) -> BatchNorm:
         missing = [name for name in _NORM if name not in found and name != "eps"]
         if missing:
             raise ValueError(f"there is no array '{missing[0]}'; gamma, beta, mean and variance would do")
-        eps = np.asarray(found.pop("eps", 1e-5), np.float64)
-        if eps.size != 1 or not 0 <= float(eps.reshape(-1)[0]) < math.inf:
-            raise ValueError("eps is not one number of 0 or more")
+        eps = np.asarray(found.pop("eps", 1e-5))
+        if eps.size != 1 or eps.dtype.kind not in "iuf" or not 0 <= float(eps.reshape(-1)[0]) <= LARGEST:
+            raise ValueError(f"eps is not one number of 0 to {LARGEST:g}")
         parts = {name: _columns(name, one, columns) for name, one in found.items()}
         if (parts["variance"] < 0).any():
             column = int(np.flatnonzero(parts["variance"] < 0)[0])
             raise ValueError(f"the variance of column {column} is {parts['variance'][column]:g}; 0 or more would do")
+        divided = parts["variance"] + float(eps.reshape(-1)[0])
+        if (divided < SMALLEST).any():
+            column = int(np.flatnonzero(divided < SMALLEST)[0])
+            raise ValueError(f"variance + eps of column {column} is {divided[column]:g}; {SMALLEST:g} or more would do")
     except ValueError as error:
         raise ValueError(f"{path}: {' '.join(str(error).split())}") from None
     return BatchNorm(**parts, eps=float(eps.reshape(-1)[0]))
@@ -106,49 +117,31 @@ def _columns(name: str, array: NDArray[Any], columns: int) -> Floats:
         raise ValueError(f"{name} of shape {array.shape} is not one number for each of {columns} columns")
     if not np.isfinite(array).all():
         raise ValueError(f"{name} of column {int(np.flatnonzero(~np.isfinite(array))[0])} is not a finite number")
+    if (np.abs(array.astype(np.result_type(array, np.float64))) > LARGEST).any():
+        raise ValueError(f"{name} has a number beyond {LARGEST:g}; choose another unit")
     return np.broadcast_to(array, (columns,)).astype(np.float64)
 
 
-def _npz(path: Path, known: Iterable[str]) -> Mapping[str, NDArray[Any]]:
+def _known(arrays: Mapping[str, NDArray[Any]], known: Iterable[str]) -> Mapping[str, NDArray[Any]]:
     names = list(known)
-    try:
-        loaded = np.load(path, allow_pickle=False)
-        if not isinstance(loaded, np.lib.npyio.NpzFile):
-            raise ValueError("it is one array, not an NPZ file; numpy.savez would do")
-        with loaded as file:
-            surplus = [name for name in file.files if name not in names]
-            if surplus:
-                raise ValueError(f"unknown array '{surplus[0]}'; {', '.join(names)} are known")
-            return {name: file[name] for name in file.files}
-    except (zipfile.BadZipFile, EOFError, KeyError) as error:
-        raise ValueError(f"not an NPZ file: {error}") from None
+    surplus = [name for name in arrays if name not in names]
+    if surplus:
+        raise ValueError(f"unknown array '{surplus[0]}'; {', '.join(names)} are known")
+    return arrays
 
 
 def _csv(config: NmpuConfig, path: Path) -> Mapping[str, NDArray[Any]]:
     """A row a vector, block and column; blocks may be left out where there is one."""
     two = config.codes.counts == 2
     codes = ["p", "n"] if two else ["code"]
-    ideals = ["ideal_p", "ideal_n"] if two else ["ideal"]
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = csv.reader(file)
-        try:
-            header = [name.strip() for name in next(rows, [])]
-            ideal = ideals if all(name in header for name in ideals) else ["ideal"]
-            places = ["vector", *(["block"] if "block" in header else []), "column"]
-            _check_header(header, [*places, *codes, *ideal], ideals)
-            order = [header.index(name) for name in (*places, *codes, *ideal)]
-            table = [_numbers(row, order, line, len(header)) for line, row in enumerate(rows, 2) if row]
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise ValueError(f"not a CSV file in UTF-8: {error}") from None
-    if not table:
-        raise ValueError("there are no rows; one for each vector and column would do")
-    numbers = np.array(table, np.float64)
-    whole = numbers[:, : len(places) + len(codes)]
-    if (wrong := np.argwhere(whole != np.rint(whole))).size:
-        row, column = wrong[0]
-        raise ValueError(f"line {row + 2}: {[*places, *codes][column]} = {whole[row, column]:g} is no whole number")
-    index = whole[:, : len(places)].astype(np.int64)
-    shape = _shape(index, places, len(table))
+    places, ideal, lines, numbers = _table(path, codes, ["ideal_p", "ideal_n"] if two else ["ideal"])
+    first = len(places)
+    last = first + len(codes)
+    form = config.derived.operand
+    _check_whole(numbers[:, :first], places, lines, 0, _MOST_PLACES, "")
+    _check_whole(numbers[:, first:last], codes, lines, form.low, form.high, f" of {form}")
+    index = numbers[:, :first].astype(np.int64)
+    shape = _shape(index, places)
     flat = np.ravel_multi_index(tuple(index.T), shape)
     seen = np.bincount(flat, minlength=math.prod(shape))
     if (seen != 1).any():
@@ -157,17 +150,44 @@ def _csv(config: NmpuConfig, path: Path) -> Mapping[str, NDArray[Any]]:
         times = int(seen[seen != 1][0])
         raise ValueError(f"{where} is there {times} times; each of {' x '.join(map(str, shape))} once would do")
     ordered = numbers[np.argsort(flat)].reshape(*shape, -1)
-
-    def part(start: int, count: int) -> NDArray[Any]:
-        return np.moveaxis(ordered[..., start : start + count], -1, -2)
-
-    first = len(places)
-    told = part(first + len(codes), len(ideal))
-    several = two and len(ideal) == 2
+    told = np.moveaxis(ordered[..., last:], -1, -2)
     return {
-        "codes": part(first, len(codes)).astype(np.int64),
-        "ideal": told if several else told[..., 0, :],
+        "codes": np.moveaxis(ordered[..., first:last], -1, -2).astype(np.int64),
+        "ideal": told if two and len(ideal) == 2 else told[..., 0, :],
     }
+
+
+def _table(
+    path: Path, codes: list[str], ideals: list[str]
+) -> tuple[list[str], list[str], list[int], NDArray[np.float64]]:
+    """Names of places and of ideal results, the rows' lines, and (rows, places + codes + ideals) numbers."""
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        rows = csv.reader(file)
+        try:
+            header = [name.strip() for name in next(rows, [])]
+            ideal = ideals if all(name in header for name in ideals) else ["ideal"]
+            places = ["vector", *(["block"] if "block" in header else []), "column"]
+            _check_header(header, [*places, *codes, *ideal], ideals)
+            order = [header.index(name) for name in (*places, *codes, *ideal)]
+            table = [(rows.line_num, _numbers(row, order, rows.line_num, len(header))) for row in rows if row]
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise ValueError(f"not a CSV file in UTF-8: {error}") from None
+    if not table:
+        raise ValueError("there are no rows; one for each vector and column would do")
+    return places, ideal, [line for line, _ in table], np.array([numbers for _, numbers in table], np.float64)
+
+
+def _check_whole(
+    numbers: NDArray[np.float64], names: list[str], lines: list[int], low: int, high: int, of: str
+) -> None:
+    """Refuse numbers (rows, names) that are not whole, or not within ``low..high``."""
+    for wrong, why in (
+        (numbers != np.rint(numbers), "is no whole number"),
+        ((numbers < low) | (numbers > high), f"is not one{of} from {low} to {high}"),
+    ):
+        if wrong.any():
+            row, column = np.argwhere(wrong)[0]
+            raise ValueError(f"line {lines[row]}: {names[column]} = {numbers[row, column]:g} {why}")
 
 
 def _check_header(header: list[str], wanted: list[str], ideals: list[str]) -> None:
@@ -196,15 +216,12 @@ def _numbers(row: list[str], order: list[int], line: int, width: int) -> list[fl
     return numbers
 
 
-def _shape(index: NDArray[np.int64], places: list[str], rows: int) -> tuple[int, ...]:
+def _shape(index: NDArray[np.int64], places: list[str]) -> tuple[int, ...]:
     """How many vectors, blocks and columns there are."""
-    if (index < 0).any():
-        row, place = np.argwhere(index < 0)[0]
-        raise ValueError(f"line {row + 2}: {places[place]} = {index[row, place]}; 0 or more would do")
     shape = tuple(int(most) + 1 for most in index.max(axis=0))
-    if math.prod(shape) != rows:
+    if math.prod(shape) != len(index):
         raise ValueError(
-            f"{rows} rows are not {' x '.join(map(str, shape))}: one for each {', '.join(places)}, counted from 0, "
-            "would do"
+            f"{len(index)} rows are not {' x '.join(map(str, shape))}: one for each {', '.join(places)}, counted from "
+            "0, would do"
         )
     return shape

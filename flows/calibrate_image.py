@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import io
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from golden import Params
 from golden.measured import Integers
@@ -18,9 +16,10 @@ from nmpu_hdl.config import NmpuConfig
 from nmpu_hdl.driver import Driver
 from nmpu_hdl.verilog import digest
 
+from .networks.plain import write_arrays
 from .tool import write_together
 
-__all__ = ["IMAGES", "bus_writes", "remove_image", "write_image"]
+__all__ = ["IMAGES", "bus_hex", "bus_writes", "params_hex", "remove_image", "write_image"]
 
 IMAGES = ("params.npz", "params.hex", "params.json", "params_bus.hex")
 """All files that an image may have; the last one only of a tile."""
@@ -54,6 +53,23 @@ def bus_writes(config: NmpuConfig, image: list[int]) -> list[tuple[int, int]]:
     return recorder.writes
 
 
+def params_hex(config: NmpuConfig, image: list[int]) -> str:
+    """Words of a bank as ``$readmemh`` reads them: of all lanes that are built, as the memory's port takes them."""
+    bits = config.derived.param_width * config.derived.built
+    head = f"// {config.name} {digest(config)}: {len(image)} words of {bits} bits, lane 0 lowest"
+    return "\n".join([head, *(f"{word:0{-(-bits // 4)}x}" for word in image), ""])
+
+
+def bus_hex(config: NmpuConfig, image: list[int]) -> str:
+    """The same as bus writes, a line each.
+
+    Raises:
+        ValueError: as :func:`bus_writes`.
+    """
+    head = f"// {config.name} {digest(config)}: byte address from the unit's first, 32-bit word; in this order"
+    return "\n".join([head, *(f"{at:08x} {word:08x}" for at, word in bus_writes(config, image)), ""])
+
+
 def remove_image(folder: Path) -> None:
     """Remove what an earlier run has left.
 
@@ -75,21 +91,13 @@ def write_image(config: NmpuConfig, integers: Integers, folder: Path) -> list[Pa
         OSError: a file cannot be written; the others are as they were.
     """
     image = integers.image(config)
-    bits = config.derived.param_width * config.derived.built
-    columns = integers.params[0].columns
-    about = f"{config.name} {digest(config)}, {columns} columns"
-    words = [f"{word:0{-(-bits // 4)}x}" for word in image]
-    text = {
-        folder / "params.hex": "\n".join([f"// {about}: {len(words)} words of {bits} bits, lane 0 lowest", *words, ""])
-    }
-    data = _description(config, integers, words)
+    text = {folder / "params.hex": params_hex(config, image)}
     if config.derived.tiled:
-        writes = bus_writes(config, image)
-        lines = [f"// {about}: byte address from the unit's first, 32-bit word; in this order"]
-        text[folder / "params_bus.hex"] = "\n".join([*lines, *(f"{at:08x} {word:08x}" for at, word in writes), ""])
-    text[folder / "params.json"] = json.dumps(data, indent=2) + "\n"
+        text[folder / "params_bus.hex"] = bus_hex(config, image)
+    words = text[folder / "params.hex"].split("\n")[1:-1]
+    text[folder / "params.json"] = json.dumps(_description(config, integers, words), indent=2) + "\n"
     remove_image(folder)
-    _write_npz(folder / "params.npz", integers)
+    write_arrays(folder / "params.npz", _arrays(integers))
     write_together(text)
     return [folder / "params.npz", *text]
 
@@ -118,21 +126,11 @@ def _description(config: NmpuConfig, integers: Integers, words: list[str]) -> di
     }
 
 
-def _write_npz(path: Path, integers: Integers) -> None:
-    """All blocks in one array each, (blocks, ...); equal integers give equal bytes."""
+def _arrays(integers: Integers) -> dict[str, NDArray[Any]]:
+    """All blocks in one array each, (blocks, ...)."""
     arrays: dict[str, Any] = {"shifts": np.array(integers.shifts), "offset_shift": np.array(integers.offset_shift)}
     for name in Params.__dataclass_fields__:
         parts = [getattr(params, name) for params in integers.params]
         if parts[0] is not None:
             arrays[name] = np.stack(parts)
-    memory = io.BytesIO()
-    np.savez(memory, **arrays)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_bytes(memory.getvalue())
-        os.replace(temporary, path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        error.filename = str(path)
-        raise
+    return arrays

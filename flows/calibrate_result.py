@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import model_validator
+
 from golden.measured.pairs import Kind, VerdictName
 
-from .calibrate_stored import Frozen, List1, List2, StoredFit, StoredIntegers, StoredWanted
+from .calibrate_stored import Frozen, List1, List2, StoredFit, StoredIntegers, StoredWanted, check_shapes
 
 __all__ = ["CalibrateResult", "ColumnRow", "Drift"]
 
@@ -123,6 +125,28 @@ class CalibrateResult(Frozen):
     wanted: StoredWanted
     integers: StoredIntegers
     command: str
+
+    @model_validator(mode="after")
+    def _one_shape(self) -> CalibrateResult:
+        """All lists are of the same row blocks, counts and columns.
+
+        Raises:
+            ValueError: naming the list that is not.
+        """
+        shape = self.blocks, self.counts, len(self.columns)
+        check_shapes({"shifts": (self.shifts, shape[:1])})
+        self.fit.check_shape(*shape)
+        self.wanted.check_shape(shape[2])
+        self.integers.check_shape(*shape)
+        for n, row in enumerate(self.columns):
+            if row.column != n:
+                raise ValueError(f"columns.{n} is that of column {row.column}")
+            rows = {f"columns.{n}.{name}": (getattr(row, name), shape[:2]) for name in ("gain", "scales")}
+            check_shapes({**rows, f"columns.{n}.shifts": (row.shifts or None, shape[:1])})
+        wrong = [n for n in self.refused if not 0 <= n < shape[2]]
+        if wrong:
+            raise ValueError(f"refused has column {wrong[0]} of {shape[2]}")
+        return self
 
     @property
     def passed(self) -> bool:

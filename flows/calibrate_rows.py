@@ -15,7 +15,22 @@ from nmpu_hdl.verilog import digest
 from .calibrate_result import CalibrateResult, ColumnRow, Drift
 from .calibrate_stored import StoredFit, StoredIntegers, StoredWanted
 
-__all__ = ["assemble", "known"]
+__all__ = ["FLOATING", "assemble", "formats", "known"]
+
+FLOATING = "binary16"
+"""What stands for a format where parameters are floating-point."""
+
+
+def formats(config: NmpuConfig) -> dict[str, Any]:
+    """The arithmetic, as a result has it: ``codes``, ``scale``, ``offset``, ``output`` and ``granularity``."""
+    floating = config.derived.floating
+    return {
+        "codes": str(config.codes.format),
+        "scale": FLOATING if floating else str(config.scale.format),
+        "offset": FLOATING if floating else str(config.offset.format),
+        "output": str(config.output.format),
+        "granularity": "none" if floating else config.shift.granularity,
+    }
 
 
 def assemble(
@@ -34,11 +49,7 @@ def assemble(
     return CalibrateResult(
         name=config.name,
         digest=digest(config),
-        codes=str(config.codes.format),
-        scale="binary16" if config.derived.floating else str(config.scale.format),
-        offset="binary16" if config.derived.floating else str(config.offset.format),
-        output=str(config.output.format),
-        granularity="none" if config.derived.floating else config.shift.granularity,
+        **formats(config),
         kind=made.fitted.kind,
         vectors=pairs.vectors,
         blocks=pairs.codes.shape[1],

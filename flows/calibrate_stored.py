@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from golden import BatchNorm, Fit, Line, Params, Wanted
 from golden.measured import Fitted, Integers, Verdict
 from golden.measured.pairs import Kind
 
-__all__ = ["Frozen", "List1", "List2", "List3", "StoredFit", "StoredIntegers", "StoredWanted"]
+__all__ = ["Frozen", "List1", "List2", "StoredFit", "StoredIntegers", "StoredWanted", "check_shapes"]
+
+Number = Annotated[float, Field(allow_inf_nan=False)]
+Coefficient = Annotated[float, Field(ge=-1e90, le=1e90)]
+"""Of a line; times an ideal result and squared it is a number still."""
+
+Code = Annotated[int, Field(ge=-(1 << 40), le=1 << 40)]
+"""An integer of any format; whether it is one of its own format is seen where it is used."""
 
 List1 = tuple[float, ...]
 List2 = tuple[List1, ...]
-List3 = tuple[List2, ...]
+
+Numbers1 = tuple[Number, ...]
+Numbers2 = tuple[Numbers1, ...]
+Numbers3 = tuple[Numbers2, ...]
+Lines = tuple[tuple[tuple[Coefficient, ...], ...], ...]
 
 
 class Frozen(BaseModel):
@@ -25,22 +37,40 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+def check_shapes(named: Mapping[str, tuple[Any, tuple[int, ...]]]) -> None:
+    """Refuse nested tuples that are not as long as they should be; None is left alone.
+
+    Args:
+        named: by its name in the file what is there, and the shape that it should have.
+
+    Raises:
+        ValueError: naming the first that has another shape.
+    """
+
+    def fits(value: Any, shape: tuple[int, ...]) -> bool:
+        return not shape or (len(value) == shape[0] and all(fits(one, shape[1:]) for one in value))
+
+    for name, (value, shape) in named.items():
+        if value is not None and not fits(value, shape):
+            raise ValueError(f"{name} is not of shape {shape}, as the other lists are")
+
+
 class StoredFit(Frozen):
     """A :class:`golden.measured.Fitted`, less what belongs to single pairs."""
 
     kind: Kind
-    gain: List3
-    gain_error: List3
-    centre: List3
-    offset: List1
-    offset_error: List1
-    middle: List1
-    spread: List1
-    slope: List3
-    intercept: List3
-    slope_error: List3
-    intercept_error: List3
-    residual: List3
+    gain: Numbers3
+    gain_error: Numbers3
+    centre: Numbers3
+    offset: Numbers1
+    offset_error: Numbers1
+    middle: Numbers1
+    spread: Numbers1
+    slope: Lines
+    intercept: Lines
+    slope_error: Numbers3
+    intercept_error: Numbers3
+    residual: Numbers3
 
     @classmethod
     def of(cls, fitted: Fitted) -> StoredFit:
@@ -54,6 +84,19 @@ class StoredFit(Frozen):
             **{name: _finite(getattr(fitted, name)) for name in names},
             **{name: tuple(_finite(one) for one in some) for name, some in lines.items()},
         )
+
+    def check_shape(self, blocks: int, counts: int, columns: int) -> None:
+        """Refuse lists that are not of so many row blocks, counts and columns.
+
+        Raises:
+            ValueError: naming the first.
+        """
+        lines = ("slope", "intercept", "slope_error", "intercept_error", "residual")
+        fits = blocks if self.kind == "count" else 0
+        shapes: dict[str, tuple[int, ...]] = dict.fromkeys(("gain", "gain_error", "centre"), (blocks, counts, columns))
+        shapes |= dict.fromkeys(("offset", "offset_error", "middle", "spread"), (columns,))
+        shapes |= dict.fromkeys(lines, (fits, counts, columns))
+        check_shapes({f"fit.{name}": (getattr(self, name), shape) for name, shape in shapes.items()})
 
     def fitted(self, verdicts: tuple[Verdict, ...]) -> Fitted:
         """What was fitted, without pairs."""
@@ -77,10 +120,10 @@ class StoredFit(Frozen):
 class StoredWanted(Frozen):
     """A :class:`golden.Wanted`, in output LSB."""
 
-    gain: List1
-    offset: List1
-    batch_norm: tuple[List1, List1, List1, List1] | None
-    eps: float
+    gain: Numbers1
+    offset: Numbers1
+    batch_norm: tuple[Numbers1, Numbers1, Numbers1, Numbers1] | None
+    eps: Number
 
     @classmethod
     def of(cls, wanted: Wanted) -> StoredWanted:
@@ -96,6 +139,17 @@ class StoredWanted(Frozen):
             }
         )
 
+    def check_shape(self, columns: int) -> None:
+        """Refuse lists that are not of so many columns, and a batch norm that divides by 0.
+
+        Raises:
+            ValueError: naming the first.
+        """
+        lists = {f"wanted.{name}": (getattr(self, name), (columns,)) for name in ("gain", "offset")}
+        check_shapes({**lists, "wanted.batch_norm": (self.batch_norm, (4, columns))})
+        if self.batch_norm is not None and not all(one + self.eps > 0 for one in self.batch_norm[3]):
+            raise ValueError("wanted.batch_norm has a variance + eps that is not above 0")
+
     def wanted(self) -> Wanted:
         """What the layer computes."""
         norm = None
@@ -108,13 +162,13 @@ class StoredWanted(Frozen):
 class StoredIntegers(Frozen):
     """A :class:`golden.measured.Integers`: of each block scales (counts, columns), and all else (columns,)."""
 
-    scales: tuple[tuple[tuple[int, ...], ...], ...]
-    offset: tuple[tuple[int, ...], ...]
-    shift: tuple[tuple[int, ...], ...] | None
-    norm_scale: tuple[tuple[int, ...], ...] | None
-    norm_offset: tuple[tuple[int, ...], ...] | None
-    shifts: tuple[int, ...]
-    offset_shift: int
+    scales: tuple[tuple[tuple[Code, ...], ...], ...]
+    offset: tuple[tuple[Code, ...], ...]
+    shift: tuple[tuple[Code, ...], ...] | None
+    norm_scale: tuple[tuple[Code, ...], ...] | None
+    norm_offset: tuple[tuple[Code, ...], ...] | None
+    shifts: tuple[Code, ...]
+    offset_shift: Code
 
     @classmethod
     def of(cls, integers: Integers) -> StoredIntegers:
@@ -124,6 +178,17 @@ class StoredIntegers(Frozen):
             parts = [getattr(params, name) for params in integers.params]
             arrays[name] = None if parts[0] is None else [part.tolist() for part in parts]
         return cls.model_validate(arrays | {"shifts": integers.shifts, "offset_shift": integers.offset_shift})
+
+    def check_shape(self, blocks: int, counts: int, columns: int) -> None:
+        """Refuse lists that are not of so many row blocks, counts and columns.
+
+        Raises:
+            ValueError: naming the first.
+        """
+        names = ("offset", "shift", "norm_scale", "norm_offset")
+        shapes: dict[str, tuple[int, ...]] = {"scales": (blocks, counts, columns), "shifts": (blocks,)}
+        shapes |= dict.fromkeys(names, (blocks, columns))
+        check_shapes({f"integers.{name}": (getattr(self, name), shape) for name, shape in shapes.items()})
 
     def integers(self) -> Integers:
         """A layer's integers."""

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from .tool import write_atomic
 
-__all__ = ["once", "software"]
+__all__ = ["digest_of_files", "once", "software"]
 
 
 def once(
@@ -54,6 +54,14 @@ def software() -> bytes:
     found = (file for folder in ("flows", "golden", "nmpu_hdl", "tb") for file in (root / folder).rglob("*.*"))
     files = sorted(file for file in found if file.is_file() and file.parent.name != "__pycache__")
     return "\n".join([*tools, *(_digest(file) for file in files)]).encode()
+
+
+def digest_of_files(patterns: Sequence[str], packages: Sequence[str]) -> str:
+    """A digest of files of this program, by patterns from its root on, and of the versions of packages."""
+    root = Path(__file__).parents[1]
+    files = sorted({file for pattern in patterns for file in root.glob(pattern) if file.is_file()})
+    told = [*(f"{name} {version(name)}" for name in packages), *map(_digest, files)]
+    return hashlib.sha256("\n".join(told).encode()).hexdigest()
 
 
 def _digest(file: Path) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from flows.calibrate_image import IMAGES, bus_writes
+from flows.calibrate_image import IMAGES, bus_writes, params_hex
 from golden import Params, forward, unpack
 from nmpu_hdl.capabilities import lane_space, sub_words
 from nmpu_hdl.config import NmpuConfig
@@ -51,6 +52,7 @@ def test_image_of_a_core(config: NmpuConfig, tmp_path: Path) -> None:
     assert result.passed
     assert {file.name for file in (tmp_path / "out").iterdir()} == REPORT | set(IMAGES) - {"params_bus.hex"}
     image = words(tmp_path / "out" / "params.hex")
+    assert (tmp_path / "out" / "params.hex").read_text() == params_hex(config, image)
     assert len(image) == config.derived.words
     stored = result.integers.integers().params[0]
     assert same(unpack(config, image), stored, 32)
@@ -60,6 +62,9 @@ def test_image_of_a_core(config: NmpuConfig, tmp_path: Path) -> None:
     assert told["settings"]["shifts"] == (list(result.shifts) if result.shifts else None)
     for name, value in stored.fields(config).items():
         assert told["stored"][0][name] == value.tolist()
+    with zipfile.ZipFile(tmp_path / "out" / "params.npz") as archive:  # no time of day: equal integers, equal bytes
+        assert {entry.date_time[0] for entry in archive.infolist()} == {1980}
+        assert {entry.compress_type for entry in archive.infolist()} == {zipfile.ZIP_DEFLATED}
     with np.load(tmp_path / "out" / "params.npz") as arrays:
         assert np.array_equal(arrays["scales"][0], stored.scales)
         assert np.array_equal(arrays["offset"][0], stored.offset)
@@ -73,7 +78,8 @@ def test_image_of_a_tile(tmp_path: Path) -> None:
     assert len(image) == 3 * slots
     for block in range(3):
         assert same(unpack(TILE, image[block * slots : (block + 1) * slots]), params[block], 32)
-    lines = (tmp_path / "out" / "params_bus.hex").read_text().splitlines()[1:]
+    lines = (tmp_path / "out" / "params_bus.hex").read_text().splitlines()
+    assert lines.pop(0).startswith("// ")
     writes = [(int(at, 16), int(word, 16)) for at, word in (line.split() for line in lines)]
     assert writes == bus_writes(TILE, image)
     start, subs = register_map(TILE).window("PARAMETERS").address, sub_words(TILE)

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from flows.calibrate_image import bus_hex, params_hex
 from flows.cli import app
-from flows.deploy.files import FILES, descriptor_hex, params_hex
+from flows.deploy.files import FILES, descriptor_hex
 from flows.deploy.result import Deployment
 from flows.deploy.step import Asked, deploy_network, render
 from flows.evaluate import verilog
@@ -25,6 +26,8 @@ from flows.lint import LintResult
 from flows.networks.digits import digits
 from flows.networks.plain import save_plain
 from flows.networks.train import Schedule
+from flows.optimize.cost import Mapper, mapped
+from flows.optimize.on_network import OnNetwork
 from golden import Analog, block_params
 from golden.network import Deployed
 from nmpu_hdl.presets import load
@@ -96,11 +99,15 @@ def test_files(unit: Deployed, inputs: Inputs, tmp_path: Path, without_tools: li
     result = deploy_network(asked, inputs, tmp_path / "a", aside=False)
     config, image, work = unit.config, unit.image(), tmp_path / "a"
     assert load(work / "nmpu.toml") == config
-    assert [int(line, 16) for line in (work / "params.hex").read_text().split()] == image
+    assert (work / "params.hex").read_text() == params_hex(config, image)  # that of a calibration
+    assert (work / "params_bus.hex").read_text() == bus_hex(config, image)
+    head, *lines = (work / "params.hex").read_text().splitlines()
+    assert head.startswith("// ")
+    assert [int(line, 16) for line in lines] == image
     width, lanes = config.derived.param_width, config.array.lanes
     with np.load(work / "params.npz") as stored:
         arrays = dict(stored)
-    bus = [line.split() for line in (work / "params_bus.hex").read_text().splitlines()]
+    bus = [line.split() for line in (work / "params_bus.hex").read_text().splitlines()[1:]]
     assert len(bus) == len(image) * lanes
     assert int(bus[lanes][1], 16) == image[1] & (1 << width) - 1
     words = arrays["words"].astype(object)
@@ -117,7 +124,7 @@ def test_files(unit: Deployed, inputs: Inputs, tmp_path: Path, without_tools: li
     descriptors = json.loads((work / "descriptors.json").read_text())["descriptors"]
     assert {int(k): decode(config, v["words"]) for k, v in descriptors.items()} == unit.descriptors
     assert (work / "descriptors.hex").read_text() == descriptor_hex(config, unit.descriptors)
-    assert params_hex(config, [1, 15]).split()[1].endswith("f")
+    assert params_hex(config, [1, 15]).splitlines()[2].endswith("0f")
     again = deploy_network(asked, inputs, tmp_path / "b", aside=False)
     assert again == result
     for name in (*FILES, "deploy.md", "result.json"):
@@ -138,12 +145,14 @@ def test_report(unit: Deployed, inputs: Inputs, tmp_path: Path, without_tools: l
     assert "| average of 4 | relu |" in text
     assert "**Every one is bit by bit what the golden model says**" in text
     assert "## Area" not in text
-    wrong = result.model_copy(update={"replay": shown(chosen, difference="layer 0, vector 1"), "lane_ge": 123.4})
+    wrong = result.model_copy(
+        update={"replay": shown(chosen, difference="layer 0, vector 1"), "lane_ge": 123.4, "tile_lane_ge": 234.5}
+    )
     assert not wrong.passed
     failed = render(wrong, unit)
     assert "FAILED" in failed.splitlines()[0]
     assert "**DIFFERENT**: layer 0, vector 1" in failed
-    assert "One lane: 123 GE" in failed
+    assert "123 GE as it is configured, 234 GE in the tile that is deployed" in failed
     assert not result.model_copy(update={"clean": False}).passed
     assert not result.model_copy(update={"replay": shown(chosen, results=0)}).passed
 
@@ -154,16 +163,42 @@ def test_what_makes_no_sense_is_refused(inputs: Inputs, tmp_path: Path) -> None:
         ({"images": 0}, "replay images = 0; 1 or more would do"),
         ({"random": -1}, "random = -1: 0 or more would do"),
         ({"library": Path("x.lib")}, "--lib is for the area; --area asks for it"),
+        (
+            {"evaluation": small.asked(posts=("fp32",))},
+            "post = fp32 leaves out the unit that is deployed; nmpu would do",
+        ),
         ({"replay": "c"}, "replay = c is no stage; all, a, b, fc would do"),
         ({"images": 41}, "replay images = 41: there are 40 test images"),
     ]
     for words, complaint in refused:
         with pytest.raises(ValueError, match=f"^{re.escape(complaint)}$"):
-            deploy_network(Asked(evaluation, **words), inputs, tmp_path, aside=False)
+            deploy_network(Asked(**({"evaluation": evaluation} | words)), inputs, tmp_path, aside=False)
     assert not (tmp_path / "nmpu.v").exists()
     tight = small.config("how.stages=2", "tile.kind=axi", "tile.residual=true", "tile.pool=4", "tile.sets=1")
     with pytest.raises(ValueError, match=r"^stage b: base = 2: .* do not fit the 2 words of a bank .* more tile\.sets"):
         deploy_network(Asked(replace(evaluation, how=How(tight))), inputs, tmp_path, aside=False)
+
+
+def test_library_is_read_first(inputs: Inputs, tmp_path: Path) -> None:
+    """One that is not there, or none, is refused before anything is written."""
+    (tmp_path / "no.lib").write_text("library (x) {")
+    for name in ("absent.lib", "no.lib"):
+        asked = Asked(small.asked(), area=True, library=tmp_path / name)
+        with pytest.raises(ValueError, match=re.escape(name)):
+            deploy_network(asked, inputs, tmp_path / "out", aside=False)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.usefixtures("without_tools")
+def test_area_is_what_optimize_finds(inputs: Inputs, tmp_path: Path) -> None:
+    """Of both lanes: the one that is configured, and that of the tile."""
+    asked = Asked(small.asked(posts=("nmpu",)), area=True, random=0)
+    result = deploy_network(asked, inputs, tmp_path / "out", aside=False)
+    on = OnNetwork(save_inputs(inputs, tmp_path), len(inputs.images), 20, analog=asked.evaluation.how.analog)
+    lane = mapped(tmp_path / "lane.json", Mapper(None, (), "fast", False, ""), asked.evaluation.how.config, on)
+    assert (result.lane_ge, result.tile_lane_ge) == (lane.ge, lane.tile_ge)
+    assert lane.ge + 100 < lane.tile_ge
+    assert not (tmp_path / "out" / "area").exists()
 
 
 @pytest.mark.usefixtures("without_tools")

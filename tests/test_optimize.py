@@ -194,8 +194,13 @@ def test_keys_tell_networks_apart(tmp_path: Path) -> None:
     for search in (0, 60):
         with pytest.raises(ValueError, match=f"--search-images {search} of 60 leaves none of both"):
             replace(on, search=search)
-    with pytest.raises(ValueError, match="--verify-images 0 is nothing"):
-        replace(on, verify=0)
+    for verify in (0, 41):
+        with pytest.raises(ValueError, match=rf"^--verify-images {verify} is outside 1\.\.40, what the search leaves"):
+            replace(on, verify=verify)
+    assert replace(on, verify=40).images("verify") == 40
+    for seconds in (-5.0, float("nan")):
+        with pytest.raises(ValueError, match=rf"^seconds = {seconds:g}: 0 or more would do$"):
+            replace(on, seconds=seconds)
 
 
 def test_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one: Optimized) -> None:
@@ -210,7 +215,13 @@ def test_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one: Optimized
         return ends.pop(0)
 
     monkeypatch.setattr(command, "optimize_step", instead)
-    monkeypatch.setattr(Words, "inputs", lambda self, say: inputs)
+    given: list[Words] = []
+
+    def noted(self: Words, say: Any) -> Inputs:
+        given.append(self)
+        return inputs
+
+    monkeypatch.setattr(Words, "inputs", noted)
     app = typer.Typer()
     app.command()(command.optimize)
     words = [
@@ -226,17 +237,22 @@ def test_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one: Optimized
         "tile-lane",
     ]
     words += ["--analog", "read=0", "--trials", "9", "--set", "guard=2", "-o", str(tmp_path / "out")]
+    words += ["--mean", "8", "--deviation", "4.5"]
     shown = CliRunner().invoke(app, words)
     assert shown.exit_code == 0, shown.exception
     assert shown.output == f"the page\n\nwrote {tmp_path / 'out' / 'optimize' / 'optimize.md'}\n"
     space, on, wanted = told[0]
     assert (space.fields, space.base) == ((("guard", (0, 1)),), load(settings=["guard=2"]))
     assert (on.search, on.analog.read, wanted.bound, wanted.seeds) == (30, 0.0, Bound(0.004), 3)
+    assert (given[0].mean, given[0].deviation) == ("8", "4.5")
     assert wanted.command == (
-        "nmpu optimize --preset paper --set guard=2 --network digits --search-images 30 --seeds 3 --trials 9 "
-        "--max-drop 0.4 --cost tile-lane --analog read=0 --space guard=0,1"
+        "nmpu optimize --preset paper --set guard=2 --network digits --mean 8 --deviation 4.5 "
+        "--search-images 30 --seeds 3 --trials 9 --max-drop 0.4 --cost tile-lane --analog read=0 --space guard=0,1"
     )
     shown = CliRunner().invoke(app, ["--json", "-o", str(tmp_path / "out")])
     assert Optimized.model_validate(json.loads(shown.output)) == one
     assert told[1][1].search == 30
     assert CliRunner().invoke(app, ["-o", str(tmp_path / "out")]).exit_code == 1
+    late = CliRunner().invoke(app, ["--seconds", "nan", "-o", str(tmp_path / "out")])
+    assert str(late.exception) == "seconds = nan: 0 or more would do"
+    assert len(given) == 3  # it was refused before the network was looked for

@@ -14,11 +14,12 @@ import pytest
 from flows.optimize.choice import front, verify
 from flows.optimize.evaluator import Part, Post
 from flows.optimize.judge import Score
+from flows.optimize.ordinary import ordinary
 from flows.optimize.reasons import reasons
 from flows.optimize.result import Lane
 from flows.optimize.sampler import explore
 from flows.optimize.search import BIT, Bound, Search, Tried
-from flows.optimize.space import Space, Value, ordinary
+from flows.optimize.space import Space, Value
 from nmpu_hdl.config import NmpuConfig
 from nmpu_hdl.presets import load, preset
 

@@ -10,8 +10,9 @@ import pytest
 
 from flows.optimize.command import space_of
 from flows.optimize.optimize import Wanted
+from flows.optimize.ordinary import ordinary
 from flows.optimize.search import Bound
-from flows.optimize.space import ordinary, read_space, words_space
+from flows.optimize.space import read_space, words_space
 from nmpu_hdl.presets import preset
 
 PAPER = preset("paper")
@@ -22,6 +23,7 @@ def test_the_usual_space_is_around_the_base() -> None:
     assert all(value in dict(space.fields)[name] for name, value in space.told(space.start).items())
     assert space.told(space.start)["rounding.modes"] == "half_up"
     assert space.config(space.start) == PAPER
+    assert dict(space.fields)["guard"] == (0, 1, 2, 3)
     for name in ("tile", "aon-cim", "tiny", "wide"):
         assert ordinary(preset(name)).size > 1000
     assert len(list(words_space(PAPER, ["guard=0,1", "shift.max=5,6"]).every())) == 4
@@ -41,7 +43,7 @@ def test_steps_are_to_what_is_next() -> None:
     both = space.config(("SQ8.1", 1, "half_up+floor"))
     assert both.rounding.modes == ("half_up", "floor")
     with pytest.raises(ValueError, match="guard = -1: input"):
-        words_space(PAPER, ["guard=-1"]).config((-1,))
+        words_space(PAPER, ["guard=0,-1"]).config((-1,))
 
 
 @pytest.mark.parametrize(
@@ -58,6 +60,9 @@ def test_steps_are_to_what_is_next() -> None:
             ["rounding.modes=half_up+up"],
             "the field rounding.modes of the space has the value 'half_up+up'; floor, half",
         ),
+        (["guard=-5"], "all candidates of the space but the base are refused, the first: guard = -5: input"),
+        (["codes.format=UQ99.0"], "all candidates of the space but the base are refused, the first: codes.format"),
+        (["guard=-5,1", "shift.max=6"], "all candidates of the space but the base are refused, the first: guard = -5"),
         ([], "the space has no field; one or more of codes.format, "),
     ],
 )

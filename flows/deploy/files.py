@@ -13,18 +13,18 @@ from nmpu_hdl.config import NmpuConfig
 from nmpu_hdl.presets import to_toml
 from nmpu_hdl.program import Layer, descriptor_stride, encode
 
-from ..calibrate_image import bus_writes
+from ..calibrate_image import bus_hex, params_hex
 from ..networks.plain import write_arrays
 from ..tool import write_together
 
-__all__ = ["FILES", "descriptor_hex", "params_hex", "write_files"]
+__all__ = ["FILES", "descriptor_hex", "write_files"]
 
 FILES = {
     "nmpu.toml": "the configuration, for `nmpu` and its other commands",
     "nmpu.v": "the unit, with `config.json` and `manifest.json`",
     "params.npz": "parameters: `words` as the bus takes them (words, lanes, 32-bit parts), and scales, offsets a stage",
-    "params.hex": "the parameter bank for `$readmemh`, a line a slot of all lanes, lane 0 lowest",
-    "params_bus.hex": "the same as bus writes: byte address from the unit's first, 32-bit word; in this order",
+    "params.hex": "the parameter bank for `$readmemh`: a `//` line, then a line a slot of all lanes, lane 0 lowest",
+    "params_bus.hex": "the same as bus writes, in order: a `//` line, then byte address in the unit, 32-bit word",
     "params.json": "stages with their grids, shifts, scales and offsets",
     "descriptors.hex": "the descriptor memory for `$readmemh`, a line a 32-bit word",
     "descriptors.json": "the layers, field by field, and their words",
@@ -48,18 +48,12 @@ def write_files(deployed: Deployed, work: Path) -> None:
         {
             work / "nmpu.toml": to_toml(config),
             work / "params.hex": params_hex(config, image),
-            work / "params_bus.hex": "".join(f"{at:08x} {word:08x}\n" for at, word in bus_writes(config, image)),
+            work / "params_bus.hex": bus_hex(config, image),
             work / "params.json": json.dumps({**head, "stages": stages}, indent=1) + "\n",
             work / "descriptors.hex": descriptor_hex(config, layers),
             work / "descriptors.json": json.dumps({"first": 0, "descriptors": told}, indent=1) + "\n",
         }
     )
-
-
-def params_hex(config: NmpuConfig, image: list[int]) -> str:
-    """A bank as ``$readmemh`` reads it."""
-    digits = -(-config.array.lanes * config.derived.param_width // 4)
-    return "".join(f"{word:0{digits}x}\n" for word in image)
 
 
 def descriptor_hex(config: NmpuConfig, layers: dict[int, Layer]) -> str:

@@ -61,7 +61,8 @@ class Deployment(_Frozen):
         replay: stages on the Verilog.
         replayed_images: images that went through it.
         random: so many of the results there, and a few more, are of codes by chance.
-        lane_ge: area of one lane, if it was asked for, in gate equivalents of ``library``.
+        lane_ge: area of one lane as it is configured, if it was asked for, in gate equivalents of ``library``.
+        tile_lane_ge: the same of the tile that is deployed, whose lanes add row blocks, residuals and more.
         library: of cells; empty where no area was asked for.
         command: gives all of it.
     """
@@ -78,6 +79,7 @@ class Deployment(_Frozen):
     replayed_images: int
     random: int
     lane_ge: float | None
+    tile_lane_ge: float | None
     library: str
     command: str
 

@@ -11,10 +11,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from golden.network import Deployed, DeployedStage
 from nmpu_hdl.ports import top_name
-from nmpu_hdl.presets import build
 from nmpu_hdl.program import param_words
 
-from ..area import area
 from ..evaluate.inputs import Inputs, save_inputs
 from ..evaluate.progress import Tell, quiet
 from ..evaluate.step import Asked as Evaluated
@@ -22,6 +20,7 @@ from ..evaluate.step import evaluate
 from ..evaluate.verilog import Program, draw, joined, program, run_verilog, taken
 from ..evaluate.work import deployed
 from ..generate import VERILOG, generate, macro_models
+from ..lane_area import lane_area
 from ..library import Library
 from ..lint import lint
 from ..tool import write_together
@@ -40,7 +39,7 @@ class Asked:
         replay: ``all``, or the name of a stage that is to run on the Verilog.
         images: so many test images run on it.
         random: and so many results of codes by chance, of which every kind occurs.
-        area: measure a lane's area.
+        area: measure a lane's area, as it is configured and as the tile has it.
         library: a Liberty file for it; None for the neutral library.
         command: the command line that asks so.
 
@@ -63,6 +62,9 @@ class Asked:
             raise ValueError(f"random = {self.random}: 0 or more would do")
         if self.library is not None and not self.area:
             raise ValueError("--lib is for the area; --area asks for it")
+        posts = self.evaluation.posts
+        if "nmpu" not in posts:
+            raise ValueError(f"post = {','.join(posts)} leaves out the unit that is deployed; nmpu would do")
 
 
 def deploy_network(
@@ -75,7 +77,7 @@ def deploy_network(
     runtime: Path | None = None,
 ) -> Deployment:
     """Do all of it in ``work``; leaves :data:`flows.deploy.files.FILES`, ``deploy.md`` and ``result.json`` there, and
-    the steps in folders of their own: ``evaluate``, ``lint``, ``replay``, ``area``.
+    the steps in folders of their own: ``evaluate``, ``lint``, ``replay``.
 
     Args:
         asked: what, and how.
@@ -86,10 +88,12 @@ def deploy_network(
         runtime: of :func:`flows.simulate.simulate`.
 
     Raises:
-        ValueError: what the network, the arrays or the unit refuse; a stage that there is not.
+        ValueError: what the network, the arrays or the unit refuse; a stage that there is not; a library that cannot
+            be used.
         ToolMissing, ToolFailed: Verilator is not there, or a step could not be done.
         OSError: a file cannot be read or written.
     """
+    cells = Library.read(asked.library, ()) if asked.area else None
     report = [work / name for name in ("result.json", "deploy.md")]
     for stale in report:
         stale.unlink(missing_ok=True)
@@ -105,7 +109,7 @@ def deploy_network(
     clean = lint(work / VERILOG, work / "lint", top_name(unit.config), macro_models(unit.config, work)).clean
     tell(f"{chosen.results:,} results on the Verilog")
     shown = run_verilog(unit, chosen, work / "replay", runtime)
-    ge, library = _lane(unit, asked, work / "area", tell) if asked.area else (None, "")
+    lane, in_tile = _lanes(unit, asked, cells, tell) if cells else (None, None)
     used = sum(one.layer.blocks * one.layer.slots(unit.config) for stage in unit.stages for one in stage.mapped)
     result = Deployment(
         evaluation=accuracy,
@@ -119,8 +123,9 @@ def deploy_network(
         replay=shown,
         replayed_images=asked.images,
         random=asked.random,
-        lane_ge=ge,
-        library=library,
+        lane_ge=lane,
+        tile_lane_ge=in_tile,
+        library=cells.name if cells else "",
         command=asked.command,
     )
     write_together({report[0]: result.model_dump_json(indent=2) + "\n", report[1]: render(result, unit)})
@@ -154,15 +159,12 @@ def _chosen(unit: Deployed, asked: Asked, inputs: Inputs) -> Program:
     return program(unit, given)
 
 
-def _lane(unit: Deployed, asked: Asked, folder: Path, tell: Tell) -> tuple[float, str]:
-    """GE of a lane, and the library; of the core alone, whose lane is the tile's."""
+def _lanes(unit: Deployed, asked: Asked, cells: Library, tell: Tell) -> tuple[float, float]:
+    """GE of a lane as it is configured, and of one of the tile that is deployed."""
+    configured = asked.evaluation.how.config
     tell("area")
-    cells = Library.read(asked.library, ())
-    plain = unit.config.model_dump(mode="json") | {"tile": {}}
-    core = build(plain | {"how": plain["how"] | {"memory": "internal"}})
-    generate(core, folder)
-    found = area(folder / VERILOG, core, folder, library=asked.library, say=lambda step: tell(f"area: {step}"))
-    return found.lane_ge, cells.name
+    alone = lane_area(configured, cells).lane_ge
+    return alone, alone if configured == unit.config else lane_area(unit.config, cells).lane_ge
 
 
 def _facts(stage: DeployedStage) -> StageFacts:

@@ -61,8 +61,6 @@ class Asked:
         for name, value, least in (("batch", self.batch, 1), ("errors", self.errors, 0)):
             if value < least:
                 raise ValueError(f"{name} = {value}: {least} or more would do")
-        if not (np.isfinite(self.how.seconds) and self.how.seconds >= 0):
-            raise ValueError(f"seconds = {self.how.seconds:g}: 0 or more would do")
 
 
 def evaluate(asked: Asked, inputs: Inputs, work: Path, tell: Tell = quiet, *, aside: bool = True) -> Evaluation:

@@ -96,6 +96,14 @@ class Words:
     mean: str | None = None
     deviation: str | None = None
 
+    def how(self, config: NmpuConfig) -> How:
+        """How the network is put on arrays.
+
+        Raises:
+            ValueError: a word of the arrays that makes no sense, with what would do.
+        """
+        return How(config, analog_of(self.analog), self.seconds, self.calibration)
+
     def asked(self, config: NmpuConfig, command: str, *more: str) -> Asked:
         """What :func:`flows.evaluate.step.evaluate` is asked for.
 
@@ -104,7 +112,7 @@ class Words:
         """
         if self.seeds < 1:
             raise ValueError(f"seeds = {self.seeds}: 1 or more would do")
-        how = How(config, analog_of(self.analog), self.seconds, self.calibration)
+        how = self.how(config)
         posts = cast(tuple[By, ...], tuple(name.strip() for name in self.post.split(",")))
         seeds = tuple(range(1, self.seeds + 1))
         return Asked(how, seeds, posts, self.batch, self.errors, words(command, config, None, (), *self._line(), *more))

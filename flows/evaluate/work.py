@@ -25,9 +25,22 @@ from nmpu_hdl.config import NmpuConfig
 from ..networks.data import read_arrays
 from ..networks.extras import extra
 from ..networks.plain import write_arrays
+from ..once import digest_of_files
 from .inputs import Inputs, load_inputs
 
-__all__ = ["ALL", "By", "Done", "How", "Piece", "deployed", "do_piece", "model_digest", "pieces", "read_piece"]
+__all__ = [
+    "ALL",
+    "By",
+    "Done",
+    "How",
+    "Piece",
+    "check_seconds",
+    "deployed",
+    "do_piece",
+    "model_digest",
+    "pieces",
+    "read_piece",
+]
 
 By: TypeAlias = Literal["float", "fp32", "fp16", "nmpu"]
 """What computes: the network in float32 without any array, or what follows the arrays' converters."""
@@ -48,12 +61,18 @@ class How:
         analog: devices and converters.
         seconds: since the first read.
         calibration: of the columns.
+
+    Raises:
+        ValueError: seconds that make no sense.
     """
 
     config: NmpuConfig
     analog: Analog = field(default_factory=Analog)
     seconds: float = 0.0
     calibration: Calibration = "joint"
+
+    def __post_init__(self) -> None:
+        check_seconds(self.seconds)
 
     def key(self) -> dict[str, Any]:
         """All that results depend on: not the name, nor how the unit is built."""
@@ -101,12 +120,19 @@ class Done:
     seconds: float
 
 
+def check_seconds(seconds: float) -> None:
+    """Refuse a time since the first read that is none.
+
+    Raises:
+        ValueError: less than 0, or not finite.
+    """
+    if not (np.isfinite(seconds) and seconds >= 0):
+        raise ValueError(f"seconds = {seconds:g}: 0 or more would do")
+
+
 def model_digest() -> str:
     """Of the program that pieces depend on, and of NumPy."""
-    root, found = Path(__file__).parents[2], hashlib.sha256(np.__version__.encode())
-    for file in (*sorted((root / "golden").rglob("*.py")), *sorted((root / "nmpu_hdl").glob("*.py")), Path(__file__)):
-        found.update(file.read_bytes())
-    return found.hexdigest()
+    return digest_of_files(("golden/**/*.py", "nmpu_hdl/*.py", "flows/evaluate/work.py"), ("numpy",))
 
 
 def pieces(

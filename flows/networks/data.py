@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -18,7 +19,10 @@ _NAMES = (("x_train", "x_calib"), ("y_train", "y_calib"), ("x_test",), ("y_test"
 """Keys of a file of data: the first is the usual one, and any will do."""
 
 
-_DAMAGED = (ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, AttributeError, TypeError)
+_DAMAGED = (
+    *(ValueError, EOFError, OSError, AttributeError, TypeError, MemoryError, RuntimeError),
+    *(zipfile.BadZipFile, zlib.error, tokenize.TokenError),
+)
 """What NumPy and its archives raise of files that are none."""
 
 

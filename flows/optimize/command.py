@@ -18,26 +18,30 @@ from ..evaluate.words import (
     Calibrated,
     CalibrationImages,
     DataFile,
+    Deviation,
     Drift,
+    Mean,
     NetworkName,
     Seeds,
     Weights,
     Words,
-    analog_of,
 )
 from ..options import DontUse, Efforts, Json, Lib, Target, configured
 from ..screen import exit_unless, print_json, working
 from .on_network import OnNetwork
 from .optimize import Wanted
 from .optimize import optimize as optimize_step
+from .ordinary import ordinary
 from .search import Bound
-from .space import Space, ordinary, read_space, words_space
+from .space import Space, read_space, words_space
 
 __all__ = ["optimize", "space_of"]
 
 _DEFAULTS: dict[str, Any] = {
     "weights": None,
     "data": None,
+    "mean": None,
+    "deviation": None,
     "search-images": None,
     "verify-images": None,
     "calibration-images": 256,
@@ -90,6 +94,8 @@ def optimize(
     network: NetworkName = "digits",
     weights: Weights = None,
     data: DataFile = None,
+    mean: Mean = None,
+    deviation: Deviation = None,
     space: Choices = None,
     search_images: SearchImages = None,
     verify_images: VerifyImages = None,
@@ -125,14 +131,18 @@ def optimize(
         effort=effort,
         command=words("optimize", config, lib, avoid, *line),
     )
-    arrays, folder = analog_of(analog or ()), work / "optimize"
-    given = Words(network=network, weights=weights, data=data, calibration_images=calibration_images)
+    given = Words(
+        *(network, weights, data, None, calibration_images, seeds, "nmpu", seconds, tuple(analog or ()), calibration),
+        mean=mean,
+        deviation=deviation,
+    )
+    how, folder = given.how(config), work / "optimize"
     with working() as say:
         inputs: Inputs = given.inputs(say)
         total = len(inputs.images)
         some = min(max(total // 2, 1), _SEARCH) if search_images is None else search_images
         file = save_inputs(inputs, folder)
-        on = OnNetwork(file, total, some, verify_images, analog=arrays, seconds=seconds, calibration=calibration)
+        on = OnNetwork(file, total, some, verify_images, analog=how.analog, seconds=seconds, calibration=calibration)
         result = optimize_step(chosen, on, replace(asked, network=inputs.network.name), folder, say)
     if as_json:
         print_json(result.model_dump(mode="json"))
@@ -143,7 +153,7 @@ def optimize(
 
 
 def space_of(config: NmpuConfig, texts: Sequence[str]) -> Space:
-    """The space of ``--space``; that of :func:`flows.optimize.space.ordinary` where nothing is said.
+    """The space of ``--space``; that of :func:`flows.optimize.ordinary.ordinary` where nothing is said.
 
     Raises:
         ValueError: a word that is none, or a file without a table ``[space]``.

@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from nmpu_hdl.config import NmpuConfig
 from nmpu_hdl.presets import build
-from nmpu_hdl.verilog import emit
 
-from ..area import AreaResult, measure
 from ..compare_designs import core
 from ..compare_measure import Job, measured
 from ..efforts import Effort
+from ..lane_area import lane_area, least_unit
 from ..library import Library
-from ..target import synthesize_for
-from ..timing import LANE
 from ..tool import write_atomic
 from .evaluator import Evaluator
 from .result import Lane
 
-__all__ = ["Mapper", "mapped", "sources"]
+__all__ = ["Mapper", "mapped"]
 
 _PASSES = 8
 """That are simulated for an energy, of a core of 16 columns."""
@@ -49,17 +44,8 @@ class Mapper:
 
     def key(self, config: NmpuConfig, network: str) -> str:
         """A digest of all that the cost of a candidate depends on; ``network``: the key of its evaluator."""
-        asked = (_small(config).model_dump_json(), network, self.dont_use, self.effort, self.energy, self.program)
+        asked = (least_unit(config).model_dump_json(), network, self.dont_use, self.effort, self.energy, self.program)
         return hashlib.sha256(repr(asked).encode()).hexdigest()
-
-
-def sources(*patterns: str) -> str:
-    """A digest of files of this program, by patterns from its root on, and of NumPy's and Yosys' versions."""
-    root = Path(__file__).parents[2]
-    files = sorted(file for pattern in patterns for file in root.glob(pattern) if file.is_file())
-    told = [version(name) for name in ("numpy", "pyosys", "amaranth")]
-    told += [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
-    return hashlib.sha256("\n".join(told).encode()).hexdigest()
 
 
 def mapped(file: Path, how: Mapper, config: NmpuConfig, evaluator: Evaluator) -> Lane:
@@ -78,11 +64,11 @@ def mapped(file: Path, how: Mapper, config: NmpuConfig, evaluator: Evaluator) ->
         ToolFailed: a tool failed.
         OSError: a file cannot be read or written.
     """
-    cells, own = Library.read(how.library, how.dont_use), _small(config)
-    alone, held = _lane(own, cells, how.effort), _held(config, evaluator)
+    cells, own = Library.read(how.library, how.dont_use), least_unit(config)
+    alone, held = lane_area(own, cells, how.effort), _held(config, evaluator)
     found = Lane(
         ge=alone.lane_ge,
-        tile_ge=alone.lane_ge if held == own else _lane(held, cells, how.effort).lane_ge,
+        tile_ge=alone.lane_ge if held == own else lane_area(held, cells, how.effort).lane_ge,
         sequential_ge=alone.sequential_ge,
         param_bits=config.derived.param_width,
         energy_pj=_energy(config, file.with_suffix(""), how) if how.energy else None,
@@ -95,22 +81,9 @@ def mapped(file: Path, how: Mapper, config: NmpuConfig, evaluator: Evaluator) ->
 def _held(config: NmpuConfig, evaluator: Evaluator) -> NmpuConfig:
     """A lane of the tile that holds the network; where there is none, the lane as configured."""
     try:
-        return _small(evaluator.fitted(config))
+        return least_unit(evaluator.fitted(config))
     except ValueError:  # its evaluation tells why
-        return _small(config)
-
-
-def _small(config: NmpuConfig) -> NmpuConfig:
-    """The same lane in a unit of one: what is around it is not looked at."""
-    fields = config.model_dump(mode="json", exclude={"name"})
-    return build(fields | {"array": {"columns": 4, "lanes": 1}, "how": {**fields["how"], "built": 0}})
-
-
-def _lane(config: NmpuConfig, cells: Library, effort: Effort) -> AreaResult:
-    with TemporaryDirectory(prefix="nmpu-") as place:
-        verilog = Path(place) / "nmpu.v"
-        verilog.write_text(emit(config))
-        return measure(synthesize_for(None, verilog, LANE, Path(place) / "lane", cells, effort=effort), cells)
+        return least_unit(config)
 
 
 def _energy(config: NmpuConfig, folder: Path, how: Mapper) -> float:

@@ -27,9 +27,9 @@ from nmpu_hdl.config import NmpuConfig
 from nmpu_hdl.presets import build
 
 from ..evaluate.inputs import Inputs, load_inputs
-from ..evaluate.work import model_digest
+from ..evaluate.work import check_seconds, model_digest
 from ..networks.extras import extra
-from .cost import sources
+from ..once import digest_of_files
 from .evaluator import Part, Post, Seen, Split
 
 __all__ = ["OnNetwork"]
@@ -42,6 +42,11 @@ _LOOKED_AT = ("array", "codes", "front", "offset", "output", "tile")
 and there at their ends alone: a candidate that does not hold a pass's gain is refused, and gets no coarser grids."""
 
 
+def _program() -> str:
+    """Digest of what results depend on."""
+    return model_digest() + digest_of_files(("flows/optimize/on_network.py",), ("numpy",))
+
+
 @dataclass(frozen=True)
 class OnNetwork:
     """A network with its images.
@@ -50,7 +55,7 @@ class OnNetwork:
         inputs: file of :func:`flows.evaluate.inputs.save_inputs`, whose name has the digest of what is in it.
         total: images in it.
         search: of them that the search sees, spread evenly; the others are for the proof.
-        verify: of the others at most.
+        verify: of the others; None: all.
         errors: images of the search whose stages are compared with the network in float32.
         analog: devices and converters.
         seconds: since the first read.
@@ -58,7 +63,7 @@ class OnNetwork:
         program: digest of the program.
 
     Raises:
-        ValueError: no images for one of both.
+        ValueError: no images for one of both, more than there are, or seconds that make no sense.
     """
 
     inputs: Path
@@ -69,15 +74,19 @@ class OnNetwork:
     analog: Analog = field(default_factory=Analog)
     seconds: float = 0.0
     calibration: Calibration = "joint"
-    program: str = field(default_factory=lambda: model_digest() + sources("flows/optimize/on_network.py"))
+    program: str = field(default_factory=_program)
 
     def __post_init__(self) -> None:
         if not 0 < self.search < self.total:
             raise ValueError(
                 f"--search-images {self.search} of {self.total} leaves none of both; {max(self.total // 4, 1)} would do"
             )
-        if self.verify is not None and self.verify < 1:
-            raise ValueError(f"--verify-images {self.verify} is nothing; 1 or more would do")
+        others = self.total - self.search
+        if self.verify is not None and not 0 < self.verify <= others:
+            raise ValueError(
+                f"--verify-images {self.verify} is outside 1..{others}, what the search leaves of the images"
+            )
+        check_seconds(self.seconds)
 
     @property
     def key(self) -> str:
@@ -87,8 +96,7 @@ class OnNetwork:
 
     def images(self, split: Split) -> int:
         """How many there are."""
-        others = self.total - self.search
-        return self.search if split == "search" else min(others, self.verify or others)
+        return self.search if split == "search" else self.verify or self.total - self.search
 
     def places(self, split: Split) -> NDArray[np.int64]:
         """Of the images of a split among all, both spread evenly."""

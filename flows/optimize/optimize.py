@@ -13,9 +13,10 @@ from nmpu_hdl.verilog import digest
 
 from ..efforts import Effort
 from ..library import Library
+from ..once import digest_of_files
 from ..parallel import Crew
 from .choice import front, verify
-from .cost import Mapper, sources
+from .cost import Mapper
 from .evaluator import Evaluator
 from .files import FILES, write
 from .judge import Alone, Judge, digest_of
@@ -94,7 +95,7 @@ def optimize(
     for name in FILES:
         (work / name).unlink(missing_ok=True)
     told = _Told(say)
-    program = digest_of(cells.path.read_bytes(), sources(*_PROGRAM))
+    program = digest_of(cells.path.read_bytes(), digest_of_files(_PROGRAM, ("numpy", "pyosys", "amaranth")))
     how = Mapper(wanted.library, wanted.dont_use, wanted.effort, wanted.cost == "energy", program)
     with Crew(told.ended) if aside else nullcontext(Alone()) as does:
         judge = Judge(evaluator, _seeds(wanted), how, work, does)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import chain, product
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -14,7 +14,7 @@ from nmpu_hdl.config import NmpuConfig
 from nmpu_hdl.formats import Format, Rounding
 from nmpu_hdl.presets import build
 
-__all__ = ["FIELDS", "Candidate", "Space", "Value", "ordinary", "read_space", "words_space"]
+__all__ = ["FIELDS", "Candidate", "Space", "Value", "read_space", "value_of", "words_space"]
 
 Value: TypeAlias = str | int
 Candidate: TypeAlias = tuple[Value, ...]
@@ -35,13 +35,8 @@ FIELDS = {
 
 _ORDERED = ("shift.min", "shift.max", "guard")
 _FORMATS = tuple(name for name in FIELDS if name.endswith(".format"))
-_LEAST_CODES, _LEAST_SCALES = 7, 3
-"""Bits."""
-
-_LESS_RANGE, _MORE_RANGE = 3, 2
-"""Shifts that are tried less, and more: codes of fewer bits need smaller ones."""
-
-_LEAST_SHIFT = -8
+_TRIED = 2000
+"""Candidates at most that are looked at to find one that can be generated."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +68,7 @@ class Space:
                 _check(name, value)
             if len(set(values)) != len(values):
                 raise ValueError(f"the field {name} of the space names a value twice; once is enough")
+        self._check_some()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -87,7 +83,7 @@ class Space:
     @property
     def start(self) -> Candidate:
         """The base; its values need not be among the choices."""
-        return tuple(_value_of(self.base, name) for name in self.names)
+        return tuple(value_of(self.base, name) for name in self.names)
 
     def every(self) -> Iterator[Candidate]:
         """All candidates."""
@@ -108,6 +104,26 @@ class Space:
             place[last] = str(value).split("+") if name == "rounding.modes" else value
         return build(fields)
 
+    def _check_some(self) -> None:
+        """Refuse a space of which no unit but the base can be generated: it would only lead back to the base.
+
+        Raises:
+            ValueError: with the first candidate, and why it cannot be.
+        """
+        single = ((*self.start[:k], one, *self.start[k + 1 :]) for k, (_, few) in enumerate(self.fields) for one in few)
+        others, first = (one for one in chain(single, self.every()) if one != self.start), ""
+        for count, candidate in enumerate(others):
+            try:
+                self.config(candidate)
+            except ValueError as error:
+                first = first or str(error)
+            else:
+                return
+            if count == _TRIED:  # the search will tell
+                return
+        if first:
+            raise ValueError(f"all candidates of the space but the base are refused, the first: {first}")
+
     def told(self, candidate: Candidate) -> dict[str, Value]:
         """The values by the names of their fields."""
         return dict(zip(self.names, candidate, strict=True))
@@ -121,28 +137,6 @@ class Space:
         for k, (name, values) in enumerate(self.fields):
             for value in _next(name, candidate[k], values):
                 yield name, (*candidate[:k], value, *candidate[k + 1 :])
-
-
-def ordinary(base: NmpuConfig) -> Space:
-    """What is worth trying around a configuration: narrower formats, shorter ranges of the shift, a shift a column."""
-    codes, scale, offset = base.codes.format, base.scale.format, base.offset.format
-    fewer = range(min(codes.width, _LEAST_CODES), codes.width + 1)
-    parts = range(min(max(_LEAST_SCALES - scale.width + scale.fraction, 0), scale.fraction), scale.fraction + 1)
-    wholes = range(max(offset.integer - 2, 1), offset.integer + 1)
-    low, high = base.shift.min, base.shift.max
-    chosen: dict[str, Iterable[Value]] = {
-        "codes.format": [str(Format(codes.signed, width - codes.fraction, codes.fraction)) for width in fewer],
-        "scale.format": [str(Format(scale.signed, scale.integer, bits)) for bits in parts],
-        "shift.min": range(max(low - _MORE_RANGE, _LEAST_SHIFT), max(low, min(low + _LESS_RANGE, high - 1)) + 1),
-        "shift.max": range(min(high, max(high - _LESS_RANGE, low + 1)), high + 1),
-        "shift.granularity": dict.fromkeys(("layer", "column", str(base.shift.granularity))),
-        "offset.format": [
-            str(Format(offset.signed, whole, bits)) for whole in wholes for bits in range(offset.fraction + 1)
-        ],
-        "guard": range(base.guard + 2),
-        "rounding.modes": dict.fromkeys(["half_up", "floor", _value_of(base, "rounding.modes")]),
-    }
-    return Space(base, tuple((name, tuple(values)) for name, values in chosen.items()))
 
 
 def words_space(base: NmpuConfig, words: Sequence[str], others: Mapping[str, Any] | None = None) -> Space:
@@ -219,7 +213,8 @@ def _check(name: str, value: Any) -> None:
         raise ValueError(f"the field {name} of the space has the value {value!r}; {', '.join(Rounding)} would do")
 
 
-def _value_of(config: NmpuConfig, name: str) -> Value:
+def value_of(config: NmpuConfig, name: str) -> Value:
+    """That of a field, as a space has it."""
     found: Any = config.model_dump(mode="json")
     for part in name.split("."):
         found = found[part]

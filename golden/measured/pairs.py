@@ -13,7 +13,7 @@ from nmpu_hdl.config import NmpuConfig
 from ..checks import check_range
 from ..line import Fit, Line
 
-__all__ = ["FINE", "Fitted", "Kind", "Pairs", "Verdict", "VerdictName"]
+__all__ = ["FINE", "LARGEST", "SMALLEST", "Fitted", "Kind", "Pairs", "Verdict", "VerdictName"]
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.floating[Any]]
@@ -25,6 +25,9 @@ Kind = Literal["count", "block", "column"]
 VerdictName = Literal["ok", "dead", "saturated", "negative", "undetermined", "unrepresentable"]
 
 _MOST_NUMBERS = 1 << 28
+
+SMALLEST, LARGEST = 1e-30, 1e30
+"""Magnitudes of numbers in any unit: their squares, and products of those, are numbers still."""
 
 
 class Verdict(NamedTuple):
@@ -95,6 +98,7 @@ class Pairs:
         if not np.isfinite(wanted).all():
             where = tuple(int(k) for k in np.argwhere(~np.isfinite(wanted))[0])
             raise ValueError(f"the ideal result at {where} is {wanted[where]}; finite numbers would do")
+        _check_magnitudes(wanted)
         if measured.size > _MOST_NUMBERS:
             raise ValueError(f"{measured.size:,} codes are more than {_MOST_NUMBERS:,}; fewer vectors would do")
         if columns > config.array.columns:
@@ -218,6 +222,18 @@ class Fitted:
         offset = -zeros(gain, fits).sum(axis=(0, 1)) if fits else self.offset / each[0]
         errors = self.gain_error / each, self.offset_error / each.mean(axis=0)
         return replace(self, gain=gain, offset=offset, fits=fits, gain_error=errors[0], offset_error=errors[1])
+
+
+def _check_magnitudes(ideal: NDArray[Any]) -> None:
+    """Refuse ideal results (vectors, ..., columns) whose squares overflow, or vanish in all that a count has."""
+    most = np.abs(ideal.astype(np.result_type(ideal, np.float64))).max(axis=0)  # long numbers stay as they are
+    wrong = (most > LARGEST) | ((most > 0) & (most < SMALLEST))
+    if wrong.any():
+        where = tuple(int(k) for k in np.argwhere(wrong)[0])
+        raise ValueError(
+            f"ideal results of column {where[-1]} are up to {most[where]:g}; 0, or {SMALLEST:g} to {LARGEST:g}, would "
+            "do: choose another unit"
+        )
 
 
 def signs(counts: int) -> Floats:
