@@ -15,11 +15,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nmpu_hdl.config import NmpuConfig
-from nmpu_hdl.formats import Activation, Format, Rounding
+from nmpu_hdl.formats import Activation, Format
 from nmpu_hdl.program import Layer
 from nmpu_hdl.settings import PassSettings
 
 from .activation import clip, relu, saturate
+from .bias import rounding_gain
 from .calibration import BatchNorm, Quantized, quantize
 from .line import Line
 from .params import Params
@@ -151,12 +152,9 @@ def _gained(config: NmpuConfig, layer: Layer, normed: bool) -> float:
         return 0.0
     # The second stage's own cut to guard bits; of an identity, what the sum has more of them.
     taken = (2.0 ** -(config.guard + 1) - (0 if normed else 2.0 ** -(sums + 1))) if affine else 0.0
-    step = 2.0 ** -max(config.guard if affine else sums, -(settings.residual or 0))
-    if settings.rounding is Rounding.FLOOR:
-        return (step - 1) / 2 - taken
+    fraction = max(config.guard if affine else sums, -(settings.residual or 0))
     low = {Activation.RELU: 0, Activation.CLIP: settings.clip_low}.get(settings.activation, -1)
-    up = settings.rounding is Rounding.HALF_UP or (settings.rounding is Rounding.HALF_AWAY and low >= 0)
-    return (step / 2 if up and step < 1 else 0) - taken
+    return rounding_gain(settings.rounding, fraction, low) - taken
 
 
 def _blocks(

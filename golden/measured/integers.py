@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nmpu_hdl.config import NmpuConfig
-from nmpu_hdl.formats import Format, Rounding
+from nmpu_hdl.formats import Format
 
 from .. import float16
+from ..bias import rounding_gain
 from ..calibration import BatchNorm, Quantized, quantize
 from ..mapping import Wanted
 from ..params import Params
@@ -95,11 +96,7 @@ def put_back(config: NmpuConfig, blocks: Sequence[Quantized], second: Floats) ->
         grid = np.exp2(-(config.derived.operand.fraction + config.scale.format.fraction + shift + 1.0))
         taken = taken + np.maximum(half - grid, 0) * (one.params.scales != 0).any(axis=0)
     taken = taken * second + affine * half
-    step = 2.0 ** -(config.guard if affine else config.derived.total.fraction)
-    mode = config.rounding.modes[0]
-    if mode is Rounding.FLOOR:
-        return taken + (1 - step) / 2
-    return taken - (step / 2 if mode is Rounding.HALF_UP and step < 1 else 0)
+    return taken - rounding_gain(config.rounding.modes[0], config.guard if affine else config.derived.total.fraction)
 
 
 def _stored(config: NmpuConfig, params: Params) -> tuple[Floats, Floats]:
