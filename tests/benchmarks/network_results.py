@@ -65,11 +65,11 @@ only losses compare.
 _FORMATS = """
 ### Cheaper formats
 
-`nmpu optimize` on {search} of the images, {seeds} seeds, verified on the other {verify}, which the search never saw.
-How it searches and what a lane's area is: [optimize.md](optimize.md).
+`nmpu optimize`, from the preset `paper`; each choice was verified on images that the search never saw. How it searches
+and what a lane's area is: [optimize.md](optimize.md).
 
-| network | formats, where not the paper's | lane, GE | saved | lane in the tile, GE | {loss} | {last} |
-|---|---|---:|---:|---:|---:|---:|
+| network | images searched, verified; seeds | formats, where not the paper's | lane, GE | saved | {last} |
+|---|---|---|---:|---:|---:|---:|---:|
 """
 
 
@@ -153,10 +153,8 @@ def section(
     lines = [text.rstrip("\n"), *map(_accuracy, evaluations), _NOTE.rstrip("\n")]
     lines += [line for one in evaluations for line in _seeds(one)]
     if found:
-        asked = found[0].asked
-        told = {"search": f"{asked.search_images:,}", "seeds": len(asked.seeds), "verify": f"{asked.verify_images:,}"}
-        told |= {"loss": "loss there against FP16, points", "last": "against the paper's formats"}
-        lines += [_FORMATS.format(**told).rstrip("\n"), *map(_formats, found)]
+        last = "lane in the tile, GE | loss there against FP16, points | against the paper's formats"
+        lines += [_FORMATS.format(last=last).rstrip("\n"), *map(_formats, found)]
         lines += [_reasons(one, drawn) for one, drawn in zip(found, charts, strict=True)]
     return "\n".join(lines) + "\n"
 
@@ -193,11 +191,13 @@ def _guard(one: Evaluation) -> str:
 def _formats(one: Optimized) -> str:
     base, choice = one.points[one.base], one.choice
     if choice is None or base.lane is None or choice.lane is None:
-        return f"| {one.asked.network} | none keeps the accuracy | | | | | |"
+        return f"| {one.asked.network} | | none keeps the accuracy | | | | | |"
     proof = next(each for each in one.verified if each.point == one.chosen)
     changed = ", ".join(f"`{name}` {value}" for name, value in choice.fields.items() if value != base.fields[name])
+    asked = one.asked
+    much = f"{asked.search_images:,}, {asked.verify_images:,}; {len(asked.seeds)}"
     return (
-        f"| {one.asked.network} | {changed or 'none'} | {choice.lane.ge:,.0f} against {base.lane.ge:,.0f} | "
+        f"| {asked.network} | {much} | {changed or 'none'} | {choice.lane.ge:,.0f} against {base.lane.ge:,.0f} | "
         f"**{100 * one.saved(choice):.0f} %** | {choice.lane.tile_ge:,.0f} against {base.lane.tile_ge:,.0f} | "
         f"{_loss(proof.loss)} | {_loss(proof.of_base)} |"
     )
