@@ -94,8 +94,6 @@ USUAL = (
     "column_before_not_masked",
     "not_again_after_a_write",
     "sign_of_the_top_digit",
-    "low_bits_of_the_column_before",
-    "shifts_on_for_the_largest",
 )
 """Two designs, and one of each kind; the others take minutes."""
 NAMES = [(design, name) for design, faults in FAULTS.items() for name in faults]
