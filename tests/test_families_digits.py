@@ -150,7 +150,8 @@ def test_program_is_the_layers(kind: str, digits: Digits, numbers: tuple[Numbers
     assert (run.classes == digits.labels[:REPLAYED]).mean() > 0.8
 
 
-@pytest.mark.parametrize("kind", ["counts", *(pytest.param(n, marks=pytest.mark.deep) for n in ("planes", "samples"))])
+@pytest.mark.deep
+@pytest.mark.parametrize("kind", ["counts", "planes", "samples"])
 def test_verilog_runs_the_network(
     kind: str, digits: Digits, numbers: tuple[Numbers, ...], runtime: Path, tmp_path: Path
 ) -> None:
