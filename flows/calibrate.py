@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
@@ -25,6 +24,7 @@ from .calibrate_image import remove_image, write_image
 from .calibrate_result import CalibrateResult, Drift
 from .calibrate_rows import FLOATING, assemble, formats, known
 from .compare_designs import words
+from .templates import environment
 from .tool import write_together
 
 __all__ = ["Asked", "calibrate", "render"]
@@ -138,10 +138,7 @@ def calibrate(config: NmpuConfig, asked: Asked, folder: Path, say: Callable[[str
 
 def render(result: CalibrateResult, *, drawn: bool) -> str:
     """A calibration as Markdown; ``drawn``: calibrate.svg is beside it."""
-    environment = Environment(
-        loader=PackageLoader("flows", "."), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.get_template("calibrate.md.j2").render(r=result, drawn=drawn)
+    return environment().get_template("calibrate.md.j2").render(r=result, drawn=drawn)
 
 
 def _wanted(columns: int, bias: NDArray[Any], norm: BatchNorm | None, lsb: float) -> Wanted:

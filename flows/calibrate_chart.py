@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .calibrate_result import CalibrateResult
-from .charts import svg
+from .charts import blank, svg
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,11 +28,7 @@ def figure(result: CalibrateResult) -> Figure:
     Raises:
         ImportError: matplotlib is not installed.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    drawn = Figure(figsize=(9, 7), layout="constrained")
-    FigureCanvasAgg(drawn)
+    drawn = blank(9, 7)
     upper, middle, lower = drawn.subplots(3, 1, sharex=True)
     _errors(upper, result)
     _gains(middle, result)

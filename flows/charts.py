@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["svg"]
+__all__ = ["blank", "svg"]
 
 _SETTINGS: dict[Any, Any] = {
     "svg.hashsalt": "nmpu",  # the same names of elements every time
@@ -32,3 +32,17 @@ def svg(figure: Callable[[], Figure]) -> str | None:
     with matplotlib.rc_context(_SETTINGS):
         figure().savefig(file, format="svg", metadata={"Date": None})
     return "\n".join(line.rstrip() for line in file.getvalue().splitlines()) + "\n"
+
+
+def blank(width: float, height: float) -> Figure:
+    """A figure of so many inches that nothing is drawn in; it needs no screen.
+
+    Raises:
+        ImportError: matplotlib is not installed.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure

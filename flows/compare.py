@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from nmpu_hdl.config import NmpuConfig
 
 from .compare_chart import chart
@@ -16,6 +14,7 @@ from .compare_result import Comparison, Form
 from .compare_rows import ALL, ALONE, NMPU, ONE, Found, Plan, assembled, target_of
 from .library import Library
 from .parallel import Crew, Task
+from .templates import environment
 from .tool import write_together
 
 __all__ = ["compare", "render"]
@@ -71,10 +70,7 @@ def compare(
 
 def render(result: Comparison, *, drawn: bool) -> str:
     """A comparison as Markdown; ``drawn``: compare.svg is beside it."""
-    environment = Environment(
-        loader=PackageLoader("flows", "."), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.get_template("compare.md.j2").render(r=result, drawn=drawn)
+    return environment().get_template("compare.md.j2").render(r=result, drawn=drawn)
 
 
 def _measure(plan: Plan, crew: Crew) -> Found:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from .charts import svg
+from .charts import blank, svg
 from .compare_result import Comparison, LaneRow, UnitRow
 
 if TYPE_CHECKING:
@@ -29,12 +29,8 @@ def figure(result: Comparison) -> Figure:
     Raises:
         ImportError: matplotlib is not installed.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     panels = _panels(result)
-    drawn = Figure(figsize=(9, 1 + 0.3 * sum(len(bars) + 2 for _, bars, _ in panels)), layout="constrained")
-    FigureCanvasAgg(drawn)
+    drawn = blank(9, 1 + 0.3 * sum(len(bars) + 2 for _, bars, _ in panels))
     axes = drawn.subplots(len(panels), 1, gridspec_kw={"height_ratios": [len(bars) + 1 for _, bars, _ in panels]})
     for axis, panel in zip(axes, panels, strict=True):
         _draw(axis, *panel)

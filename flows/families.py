@@ -8,8 +8,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from nmpu_hdl.config import NmpuConfig
 from nmpu_hdl.presets import load
 from nmpu_hdl.verilog import digest
@@ -23,6 +21,7 @@ from .families_designs import BITS, COLUMNS, FAMILIES, LANES, Family, stochastic
 from .families_result import PARTS, Converter, Families, FamilyRow, Part, PartName
 from .library import Library
 from .parallel import Crew
+from .templates import environment
 from .tool import write_together
 
 __all__ = ["Asked", "families", "render"]
@@ -123,10 +122,7 @@ def families(asked: Asked, work: Path, say: Callable[[str], None], chosen: Seque
 
 def render(result: Families, *, drawn: bool) -> str:
     """A comparison as Markdown; ``drawn``: families.svg is beside it."""
-    environment = Environment(
-        loader=PackageLoader("flows", "."), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.get_template("families.md.j2").render(r=result, drawn=drawn, parts=PARTS)
+    return environment().get_template("families.md.j2").render(r=result, drawn=drawn, parts=PARTS)
 
 
 def _config(family: Family, asked: Asked) -> NmpuConfig:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from .charts import svg
+from .charts import blank, svg
 from .families_result import Families, FamilyRow, PartName
 
 if TYPE_CHECKING:
@@ -33,12 +33,8 @@ def figure(result: Families) -> Figure:
     Raises:
         ImportError: matplotlib is not installed.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     rows = len(result.rows), len(result.stochastic)
-    drawn = Figure(figsize=(9, 1.6 + 0.32 * (sum(rows) + 2)), layout="constrained")
-    FigureCanvasAgg(drawn)
+    drawn = blank(9, 1.6 + 0.32 * (sum(rows) + 2))
     upper, lower = drawn.subplots(2, 1, gridspec_kw={"height_ratios": [count + 1 for count in rows]})
     _draw(upper, "periphery of each family, GE a column", result.rows, [0.0] * len(result.rows))
     converters = [result.with_converter(row) - row.column_ge() for row in result.stochastic]

@@ -36,6 +36,7 @@ __all__ = [
     "Wires",
     "configured",
     "sizes",
+    "supplied",
 ]
 
 Preset = Annotated[str | None, typer.Option("--preset", help=f"start from {', '.join(PRESETS)} (default: paper)")]
@@ -126,16 +127,28 @@ def sizes(config: NmpuConfig, texts: list[str] | None) -> tuple[Sized, ...]:
 
 def configured(command: Callable[..., None]) -> Callable[..., None]:
     """A command whose first argument is a :class:`Target`, given by the words that all such commands take."""
+    return supplied(_target, 0, command)
 
-    def wrapper(**words: Any) -> None:
-        target = _target(**{name: words.pop(name) for name in shared})
-        command(target, **words)
 
-    shared = inspect.signature(_target).parameters
-    own = list(inspect.signature(command).parameters.values())[1:]
-    hints = get_type_hints(_target, include_extras=True) | get_type_hints(command, include_extras=True)
-    keyword = inspect.Parameter.KEYWORD_ONLY
-    parameters = [p.replace(kind=keyword, annotation=hints[p.name]) for p in (*shared.values(), *own)]
+def supplied(maker: Callable[..., Any], place: int, command: Callable[..., None]) -> Callable[..., None]:
+    """A command one of whose arguments is made of words of the command line, which it then takes in its stead.
+
+    Args:
+        maker: makes it; its parameters are the words.
+        place: of the argument among the command's, from 0 on; those before it are not of the command line, or made by
+            whoever decorates the result.
+        command: the command.
+    """
+
+    def wrapper(*before: Any, **words: Any) -> None:
+        made = maker(**{name: words.pop(name) for name in shared})
+        command(*before, made, **words)
+
+    shared, every = inspect.signature(maker).parameters, list(inspect.signature(command).parameters.values())
+    hints = get_type_hints(maker, include_extras=True) | get_type_hints(command, include_extras=True)
+    first = [p.replace(annotation=hints[p.name]) for p in every[:place]]
+    later = (*shared.values(), *every[place + 1 :])
+    parameters = [*first, *(p.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=hints[p.name]) for p in later)]
     cast(Any, wrapper).__signature__ = inspect.Signature(parameters)
     wrapper.__annotations__ = {p.name: p.annotation for p in parameters}
     wrapper.__name__, wrapper.__doc__ = command.__name__, command.__doc__

@@ -9,7 +9,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from pydantic import BaseModel
 
 from nmpu_hdl import __version__
@@ -18,6 +17,7 @@ from nmpu_hdl.config import NmpuConfig
 from nmpu_hdl.program import SHIFTS_FROM, descriptor_fields, descriptor_stride, descriptor_words, param_words
 from nmpu_hdl.registers import Field, register_map
 
+from .templates import environment
 from .tool import run, write_atomic, write_together
 
 __all__ = ["RegistersResult", "markdown", "rdl", "write_registers"]
@@ -145,10 +145,8 @@ def _replace(old: Path, new: Path | None, aside: Path) -> None:
 def _render(template: str, config: NmpuConfig) -> str:
     if not config.derived.tiled:
         raise ValueError(f"tile.kind = {config.tile.kind} has no registers; axi has")
-    environment = Environment(
-        loader=PackageLoader("flows", "."), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters |= {"quoted": _quoted, "identifier": _identifier, "reset": _reset}
+    pages = environment()
+    pages.filters |= {"quoted": _quoted, "identifier": _identifier, "reset": _reset}
     names: dict[str, Any] = {
         "version": __version__,
         "config": config,
@@ -164,7 +162,7 @@ def _render(template: str, config: NmpuConfig) -> str:
         "space": lane_space(config),
         "subs": sub_words(config),
     }
-    return environment.get_template(template).render(names) + "\n"
+    return pages.get_template(template).render(names) + "\n"
 
 
 def _quoted(text: str) -> str:

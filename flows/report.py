@@ -6,9 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from .generate import MANIFEST
+from .templates import environment
 from .tool import write_atomic
 
 __all__ = ["report"]
@@ -24,10 +23,7 @@ def report(work: Path) -> Path:
     if manifest is None:
         raise FileNotFoundError(f"{work / MANIFEST} is not there; run `nmpu generate` first")
     steps = {step: _read(work / step / "result.json") for step in ("lint", "sim", "area", "timing", "power")}
-    environment = Environment(
-        loader=PackageLoader("flows", "."), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    text = environment.get_template("report.md.j2").render(manifest=manifest, config=manifest["config"], **steps)
+    text = environment().get_template("report.md.j2").render(manifest=manifest, config=manifest["config"], **steps)
     write_atomic(work / "report.md", text)
     return work / "report.md"
 

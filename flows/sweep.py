@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from nmpu_hdl.config import NmpuConfig
 from nmpu_hdl.front_usual import usual_front
 from nmpu_hdl.presets import build
@@ -22,6 +20,7 @@ from .library import Library
 from .parallel import Crew
 from .sweep_chart import chart
 from .sweep_result import Sweep, SweepRow
+from .templates import environment
 from .tool import write_together
 
 __all__ = ["ARCHITECTURES", "STAGES", "sweep"]
@@ -124,10 +123,7 @@ def sweep(
 
 def render(result: Sweep, *, drawn: bool) -> str:
     """A sweep as Markdown; ``drawn``: sweep.svg is beside it."""
-    environment = Environment(
-        loader=PackageLoader("flows", "."), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.get_template("sweep.md.j2").render(r=result, drawn=drawn)
+    return environment().get_template("sweep.md.j2").render(r=result, drawn=drawn)
 
 
 def _passes(config: NmpuConfig) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from .charts import svg
+from .charts import blank, svg
 from .sweep_result import Sweep
 
 if TYPE_CHECKING:
@@ -28,11 +28,7 @@ def figure(result: Sweep) -> Figure:
     Raises:
         ImportError: matplotlib is not installed.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    drawn = Figure(figsize=(9, 4.4), layout="constrained")
-    FigureCanvasAgg(drawn)
+    drawn = blank(9, 4.4)
     left, right = drawn.subplots(1, 2)
     names = dict.fromkeys(row.name for row in result.rows)
     colors = {name: _COLORS[k % len(_COLORS)] for k, name in enumerate(names)}

@@ -45,7 +45,7 @@ async def columns(dut: Any) -> None:
     start = time.perf_counter()
     results, sums = await _run(dut, beats)
     seconds = time.perf_counter() - start
-    kept = compare(config, beats, results, sums)
+    kept: dict[str, Any] = dict(compare(config, beats, results, sums))
     await driver.wait(100)
     counters, events = await driver.counters(), await driver.events()
     passes = sum(plan.descriptors[place].vectors * plan.descriptors[place].blocks for place in chain(plan))
@@ -53,7 +53,7 @@ async def columns(dut: Any) -> None:
     assert counters["uncorrected"] == counters["corrected"] == 0, f"errors without a cause: {counters}"
     assert "frame" not in events, "tkeep or tlast disagreed with the descriptor"
     record(beats.columns, {"columns": beats.columns, "seconds": seconds})
-    np.savez(RESULTS, **kept)  # type: ignore[arg-type]
+    np.savez(RESULTS, **kept)
 
 
 async def _begin(dut: Any, config: Any) -> Driver:

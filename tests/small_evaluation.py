@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from flows.evaluate.inputs import Inputs
@@ -50,6 +52,6 @@ def config(*settings: str) -> NmpuConfig:
     return load(settings=("array.columns=8", "array.lanes=4", "name=small", *settings))
 
 
-def asked(analog: Analog | None = None, **words: object) -> Asked:
+def asked(analog: Analog | None = None, **words: Any) -> Asked:
     """Arrays without noise unless told."""
-    return Asked(How(config(), analog or Analog().ideal), **words)  # type: ignore[arg-type]
+    return Asked(How(config(), analog or Analog().ideal), **words)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import re
 from typing import Any, get_args
 
@@ -17,21 +15,13 @@ from golden.robust import CUT
 from nmpu_hdl.presets import load
 
 from .test_docs import DOCS
-from .test_docs_arrays import BLOCK, slug
+from .test_docs_arrays import run_page, slug
 
 PAGE = (DOCS / "calibration.md").read_text()
 
 
 def test_program() -> None:
-    blocks = BLOCK.findall(PAGE)
-    assert len(blocks) == PAGE.count("```python")
-    assert sum(bool(text) for _, text in blocks) == PAGE.count("```text")
-    names = dict[str, Any]()
-    for code, text in blocks:
-        out = io.StringIO()
-        with contextlib.redirect_stdout(out):
-            exec(code, names)
-        assert out.getvalue() == text, code
+    run_page(PAGE)
 
 
 def test_numbers_in_the_text() -> None:

@@ -18,16 +18,21 @@ ARRAYS = (DOCS / "arrays.md").read_text()
 BLOCK = re.compile(r"```python\n(.*?)```\n(?:\n```text\n(.*?)```\n)?", re.DOTALL)
 
 
-def test_program() -> None:
-    blocks = BLOCK.findall(ARRAYS)
-    assert len(blocks) == ARRAYS.count("```python")
-    assert sum(bool(text) for _, text in blocks) == ARRAYS.count("```text")
+def run_page(page: str) -> None:
+    """The Python blocks of a page are one program, which prints the text behind each."""
+    blocks = BLOCK.findall(page)
+    assert len(blocks) == page.count("```python")
+    assert sum(bool(text) for _, text in blocks) == page.count("```text")
     names = dict[str, Any]()
     for code, text in blocks:
         out = io.StringIO()
         with contextlib.redirect_stdout(out):
             exec(code, names)
         assert out.getvalue() == text, code
+
+
+def test_program() -> None:
+    run_page(ARRAYS)
 
 
 def test_every_family_shows_a_number() -> None:

@@ -7,23 +7,7 @@ from typing import Annotated
 import typer
 
 from ..evaluate.progress import counting
-from ..evaluate.words import (
-    AnalogFields,
-    Batch,
-    Calibrated,
-    CalibrationImages,
-    DataFile,
-    Deviation,
-    Drift,
-    Errors,
-    Images,
-    Mean,
-    NetworkName,
-    Posts,
-    Seeds,
-    Weights,
-    Words,
-)
+from ..evaluate.words import Words, on_network
 from ..options import Json, Lib, Target, configured
 from ..screen import exit_unless, print_json
 from .step import Asked, deploy_network
@@ -32,22 +16,10 @@ __all__ = ["deploy"]
 
 
 @configured
+@on_network
 def deploy(
     target: Target,
-    network: NetworkName = "digits",
-    weights: Weights = None,
-    data: DataFile = None,
-    mean: Mean = None,
-    deviation: Deviation = None,
-    images: Images = None,
-    calibration_images: CalibrationImages = 256,
-    seeds: Seeds = 1,
-    post: Posts = "fp32,fp16,nmpu",
-    seconds: Drift = 0.0,
-    analog: AnalogFields = None,
-    calibration: Calibrated = "joint",
-    batch: Batch = 50,
-    errors: Errors = 250,
+    given: Words,
     replay: Annotated[
         str, typer.Option("--replay", metavar="all|STAGE", help="what runs on the generated Verilog")
     ] = "all",
@@ -59,10 +31,6 @@ def deploy(
 ) -> None:
     """Put a network on the unit: arrays, integers, accuracy, Verilog, parameters, and a replay that proves them."""
     config, work = target
-    given = Words(
-        *(network, weights, data, images, calibration_images, seeds, post, seconds, tuple(analog or ())),
-        *(calibration, batch, errors, mean, deviation),
-    )
     more = ["--replay", replay, "--replay-images", str(replay_images), "--random", str(random)]
     more += ["--area"] if area else []
     more += ["--lib", str(lib)] if lib else []

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from golden.network import Deployed, DeployedStage
 from nmpu_hdl.ports import top_name
@@ -23,6 +22,7 @@ from ..generate import VERILOG, generate, macro_models
 from ..lane_area import lane_area
 from ..library import Library
 from ..lint import lint
+from ..templates import environment
 from ..tool import write_together
 from .files import FILES, write_files
 from .result import Deployment, StageFacts
@@ -134,10 +134,11 @@ def deploy_network(
 
 def render(result: Deployment, unit: Deployed) -> str:
     """A deployment as Markdown."""
-    environment = Environment(
-        loader=PackageLoader("flows.deploy", "."), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    return (
+        environment("flows.deploy")
+        .get_template("deploy.md.j2")
+        .render(r=result, e=result.evaluation, config=unit.config)
     )
-    return environment.get_template("deploy.md.j2").render(r=result, e=result.evaluation, config=unit.config)
 
 
 def _chosen(unit: Deployed, asked: Asked, inputs: Inputs) -> Program:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..charts import svg
+from ..charts import blank, svg
 from .result import Evaluation, PostRow
 
 if TYPE_CHECKING:
@@ -26,11 +26,7 @@ def figure(result: Evaluation) -> Figure:
     Raises:
         ImportError: matplotlib is not installed.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    drawn = Figure(figsize=(10, 4.2), layout="constrained")
-    FigureCanvasAgg(drawn)
+    drawn = blank(10, 4.2)
     left, right = drawn.subplots(1, 2, gridspec_kw={"width_ratios": [1, 2]})
     _accuracy(left, result)
     _errors(right, result)

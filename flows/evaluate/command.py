@@ -15,23 +15,7 @@ from .result import Speed
 from .step import Asked
 from .step import evaluate as evaluate_step
 from .verilog import Replayed, draw, program, run_verilog, taken
-from .words import (
-    AnalogFields,
-    Batch,
-    Calibrated,
-    CalibrationImages,
-    DataFile,
-    Deviation,
-    Drift,
-    Errors,
-    Images,
-    Mean,
-    NetworkName,
-    Posts,
-    Seeds,
-    Weights,
-    Words,
-)
+from .words import Words, on_network
 from .work import deployed
 
 __all__ = ["evaluate"]
@@ -41,22 +25,10 @@ _REAL = 8
 
 
 @configured
+@on_network
 def evaluate(
     target: Target,
-    network: NetworkName = "digits",
-    weights: Weights = None,
-    data: DataFile = None,
-    mean: Mean = None,
-    deviation: Deviation = None,
-    images: Images = None,
-    calibration_images: CalibrationImages = 256,
-    seeds: Seeds = 1,
-    post: Posts = "fp32,fp16,nmpu",
-    seconds: Drift = 0.0,
-    analog: AnalogFields = None,
-    calibration: Calibrated = "joint",
-    batch: Batch = 50,
-    errors: Errors = 250,
+    given: Words,
     triples: Annotated[
         int | None,
         typer.Option("--triples", help="also compare so many random results of all layers with the Verilog's"),
@@ -67,10 +39,6 @@ def evaluate(
     if triples is not None and triples < 1:
         raise ValueError(f"triples = {triples}: 1 or more would do")
     config, work = target
-    given = Words(
-        *(network, weights, data, images, calibration_images, seeds, post, seconds, tuple(analog or ())),
-        *(calibration, batch, errors, mean, deviation),
-    )
     folder = work / "evaluate"
     asked = given.asked(config, "evaluate", *(["--triples", str(triples)] if triples else []))
     with counting() as tell:

@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
 
 from golden.network import StageError
@@ -16,6 +15,7 @@ from nmpu_hdl.config import NmpuConfig
 from nmpu_hdl.verilog import digest
 
 from ..parallel import Crew
+from ..templates import environment
 from ..tool import write_together
 from .chart import chart
 from .inputs import Inputs, save_inputs
@@ -107,10 +107,7 @@ def evaluate(asked: Asked, inputs: Inputs, work: Path, tell: Tell = quiet, *, as
 
 def render(result: Evaluation, *, drawn: bool) -> str:
     """An evaluation as Markdown; ``drawn``: evaluate.svg is beside it."""
-    environment = Environment(
-        loader=PackageLoader("flows.evaluate", "."), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.get_template("evaluate.md.j2").render(r=result, drawn=drawn)
+    return environment("flows.evaluate").get_template("evaluate.md.j2").render(r=result, drawn=drawn)
 
 
 def formats(config: NmpuConfig) -> str:

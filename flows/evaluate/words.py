@@ -15,6 +15,7 @@ from nmpu_hdl.config import NmpuConfig
 
 from ..compare_designs import words
 from ..networks.load import load_network
+from ..options import supplied
 from .inputs import Inputs
 from .step import Asked
 from .work import ALL, By, How
@@ -36,6 +37,7 @@ __all__ = [
     "Weights",
     "Words",
     "analog_of",
+    "on_network",
 ]
 
 NetworkName = Annotated[
@@ -169,3 +171,30 @@ def analog_of(texts: Sequence[str]) -> Analog:
         except ValueError:
             raise ValueError(f"--analog {text}: {value!r} is no number") from None
     return Analog(**chosen)
+
+
+def on_network(command: Callable[..., None]) -> Callable[..., None]:
+    """A command whose second argument is :class:`Words`, given by the words that say what is evaluated and how."""
+    return supplied(_words, 1, command)
+
+
+def _words(
+    network: NetworkName = "digits",
+    weights: Weights = None,
+    data: DataFile = None,
+    mean: Mean = None,
+    deviation: Deviation = None,
+    images: Images = None,
+    calibration_images: CalibrationImages = 256,
+    seeds: Seeds = 1,
+    post: Posts = "fp32,fp16,nmpu",
+    seconds: Drift = 0.0,
+    analog: AnalogFields = None,
+    calibration: Calibrated = "joint",
+    batch: Batch = 50,
+    errors: Errors = 250,
+) -> Words:
+    return Words(
+        *(network, weights, data, images, calibration_images, seeds, post, seconds, tuple(analog or ())),
+        *(calibration, batch, errors, mean, deviation),
+    )

@@ -67,9 +67,11 @@ def load_network(
         raise ValueError(f"{what} needs images; --data FILE.npz with x_train, y_train, x_test and y_test would do")
     images = load_data(data)
     network = _network(what, weights, images.shape)
-    for field, values in (("mean", mean), ("deviation", deviation)):
-        if values is not None:
-            network = replace(network, **{field: tuple(values)})  # type: ignore[arg-type]
+    network = replace(
+        network,
+        mean=network.mean if mean is None else tuple(mean),
+        deviation=network.deviation if deviation is None else tuple(deviation),
+    )
     if network.shape != images.shape:
         raise ValueError(f"{what} takes images of {network.shape}, {data} has {images.shape} (height, width, channels)")
     high, wide, outputs = shapes(network)[network.result]

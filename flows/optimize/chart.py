@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..charts import svg
+from ..charts import blank, svg
 from .result import Optimized, Point
 
 if TYPE_CHECKING:
@@ -30,11 +30,7 @@ def figure(result: Optimized) -> Figure:
     Raises:
         ImportError: matplotlib is not installed.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    drawn = Figure(figsize=(8, 4.8), layout="constrained")
-    FigureCanvasAgg(drawn)
+    drawn = blank(8, 4.8)
     axis = drawn.subplots()
     run = [point for point in result.points if point.loss is not None and point.lane is not None]
     some = [point for point in run if not point.whole]

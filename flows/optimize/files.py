@@ -6,10 +6,9 @@ import csv
 import io
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from nmpu_hdl.presets import build, to_toml
 
+from ..templates import environment
 from ..tool import write_together
 from .chart import chart
 from .reasons import points
@@ -25,11 +24,10 @@ FILES = ("result.json", "front.csv", "optimize.md", "front.svg", "chosen.toml")
 
 def render(result: Optimized, *, drawn: bool) -> str:
     """A result as Markdown; ``drawn``: front.svg is beside it."""
-    environment = Environment(
-        loader=PackageLoader("flows.optimize", "."), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.get_template("optimize.md.j2").render(
-        r=result, drawn=drawn, scatter=SCATTER, bit=BIT, points=points
+    return (
+        environment("flows.optimize")
+        .get_template("optimize.md.j2")
+        .render(r=result, drawn=drawn, scatter=SCATTER, bit=BIT, points=points)
     )
 
 

@@ -39,7 +39,7 @@ PIXEL = 16
 
 def main(file: Path = STORED) -> None:
     """Train, quantise, store, and say how well it went."""
-    from threadpoolctl import threadpool_limits  # type: ignore[import, unused-ignore]
+    from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1):  # the order in which a BLAS adds, and so the last bits, changes with its threads
         _make(file, *digits_of_sklearn())
@@ -129,7 +129,7 @@ def _layer(
 
 def digits_of_sklearn() -> tuple[Ints, Ints]:
     """Images (1797, 8, 8), pixels of 0 to 16, and labels."""
-    from sklearn.datasets import load_digits  # type: ignore[import, unused-ignore]
+    from sklearn.datasets import load_digits
 
     digits = load_digits()
     return digits.images.astype(np.int64), digits.target.astype(np.int64)
